@@ -1,0 +1,1 @@
+"""What people drew: reading COCO, checking, splitting. Pure functions over Dataset, no TensorFlow."""

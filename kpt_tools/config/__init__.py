@@ -1,0 +1,1 @@
+"""The configuration of each command: one frozen dataclass each, the one definition of its defaults."""

@@ -1,0 +1,142 @@
+"""Files that appear whole or not at all, and their checksums."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from kpt_tools.errors import ConfigError, DataError, KptToolsError
+
+
+@contextlib.contextmanager
+def atomic_open(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a temporary file beside `path`; it takes the place of `path` when the block ends well.
+
+    If the block raises, `path` stays as it was and the temporary file is removed.
+
+    Args:
+        path: the file to write; missing parent folders are made.
+        mode: ``"wb"`` or ``"w"`` (UTF-8).
+
+    Raises:
+        ConfigError: the folder cannot be written to.
+        KptToolsError: the file system refused the data (disk full, for example).
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        temporary = Path(name)
+        encoding = None if "b" in mode else "utf-8"
+        with os.fdopen(descriptor, mode, encoding=encoding) as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as exc:
+        raise _write_error(path, exc) from exc
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _write_error(path: Path, exc: OSError) -> KptToolsError:
+    reason = exc.strerror or str(exc)
+    if isinstance(exc, PermissionError | FileExistsError | NotADirectoryError | IsADirectoryError) or exc.errno == 30:
+        return ConfigError(f"{path}: cannot be written ({reason}). Choose another output folder or change its rights.")
+    return KptToolsError(f"{path}: writing failed ({reason}). Nothing was left half-written; free the cause and run again.")
+
+
+def make_folder(path: Path) -> Path:
+    """Make the folder `path` with its parents, and return it.
+
+    Raises:
+        ConfigError: it cannot be made, or a file is in the way.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise _write_error(path, exc) from exc
+    return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write `text` as UTF-8, atomically, and return the path."""
+    with atomic_open(path, "w") as handle:
+        handle.write(text)
+    return path
+
+
+def write_json(path: Path, value: object, *, indent: int | None = 2) -> Path:
+    """Write `value` as strict JSON (no NaN), atomically, and return the path."""
+    return write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_bytes(path: Path, *, what: str) -> bytes:
+    """Read a file.
+
+    Args:
+        path: the file.
+        what: what the file should be, for the message ("COCO JSON", "label map").
+
+    Raises:
+        ConfigError: there is no such file, or it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError as exc:
+        raise ConfigError(f"{path}: no such file; expected a {what}. Check the path.") from exc
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read ({exc.strerror}); expected a {what}.") from exc
+
+
+def read_text(path: Path, *, what: str) -> str:
+    """Read a UTF-8 text file; a byte order mark at its start is dropped.
+
+    Raises:
+        ConfigError: there is no such file, or it cannot be read.
+        DataError: it is not UTF-8.
+    """
+    try:
+        return read_bytes(path, what=what).decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise DataError(f"{path}: byte {exc.start} is not UTF-8; expected a {what}. Save it as UTF-8.") from exc
+
+
+def read_json(path: Path, *, what: str) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ConfigError: there is no such file, or it cannot be read.
+        DataError: it is empty, truncated or not JSON.
+    """
+    text = read_text(path, what=what)
+    if not text.strip():
+        raise DataError(f"{path}: the file is empty; expected a {what}. Export it again.")
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as exc:
+        raise DataError(f"{path}: not valid JSON ({exc}); expected a {what}. Export it again.") from exc
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes, read in blocks."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as handle:
+        for block in iter(lambda: handle.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Engines that run an exported model, sources of images, sinks of predictions."""

@@ -1,0 +1,1 @@
+"""OKS, PCK and COCO average precision."""

@@ -1,0 +1,1 @@
+"""Label map text, and pipeline.config text from a template."""

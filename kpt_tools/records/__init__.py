@@ -1,0 +1,1 @@
+"""Dataset to TFRecord shards and back, without TensorFlow."""

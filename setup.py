@@ -1,0 +1,61 @@
+"""Packaging of kpt-tools."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = next(
+    line.split('"')[1]
+    for line in (HERE / "kpt_tools" / "__init__.py").read_text(encoding="utf-8").splitlines()
+    if line.startswith("__version__")
+)
+
+# The OD API has not been released since 2.8.0.post1; it needs the TensorFlow that tf-models-official pins.
+TRAIN = [
+    "tensorflow>=2.20,<2.21",
+    "tf-keras>=2.20,<2.21",
+    "tf-models-official>=2.20,<2.21",
+    "tf-models-research-object-detection==2.8.0.post1",
+    "tensorboard>=2.20",
+]
+
+setup(
+    name="kpt-tools",
+    version=VERSION,
+    description="From labelled images to a working keypoint detector: coco-annotator to CenterNet with keypoints.",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10",
+    packages=find_packages(include=["kpt_tools", "kpt_tools.*"]),
+    # Templates and label maps live at the top of the repository; in a wheel they are found as data of the package.
+    package_data={"kpt_tools": ["py.typed"]},
+    data_files=[],
+    install_requires=[
+        "click>=8.1",
+        "rich>=13",
+        "numpy>=1.26",
+        "pillow>=10.1",
+        "protobuf>=5",
+        "google-crc32c>=1.5",
+        "opencv-python-headless>=4.8",
+        "lxml>=5",
+        "psutil>=5.9",
+        "pycocotools>=2.0.7",
+    ],
+    extras_require={
+        "train": TRAIN,
+        "dev": ["pytest>=8", "ruff>=0.8", "mypy>=1.13"],
+    },
+    entry_points={"console_scripts": ["kpt-tools = kpt_tools.cli.main:main"]},
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "License :: OSI Approved :: Apache Software License",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+    ],
+)
