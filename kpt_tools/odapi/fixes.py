@@ -1,0 +1,189 @@
+"""One small fix per break between the OD API 2.8.0.post1 and today's packages.
+
+A fix acts on one module, right after its import. It returns False where the installed version does not
+have the break, and raises `EngineError` when the thing that it repairs is not where it should be.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from kpt_tools.errors import EngineError
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A named repair.
+
+    Attributes:
+        name: short and stable.
+        versions: the versions that have the break.
+        reason: what happens without the fix.
+        module: the module after whose import it acts.
+        apply: the repair; False if this version does not need it.
+    """
+
+    name: str
+    versions: str
+    reason: str
+    module: str
+    apply: Callable[[ModuleType], bool]
+
+
+def _expect(condition: bool, fix: str, what: str) -> None:
+    if not condition:
+        raise EngineError(
+            f"compatibility fix '{fix}': {what} was not found; this version is not one that kpt-tools knows. "
+            "Run kpt-tools doctor and compare the versions with the documentation."
+        )
+
+
+def _estimator_mode_keys(compat_v1: ModuleType) -> bool:
+    if hasattr(compat_v1, "estimator"):
+        return False
+    stub = ModuleType("tensorflow.compat.v1.estimator")
+    stub.ModeKeys = SimpleNamespace(TRAIN="train", EVAL="eval", PREDICT="infer")  # type: ignore[attr-defined]
+    compat_v1.estimator = stub  # type: ignore[attr-defined]
+    sys.modules[stub.__name__] = stub
+    return True
+
+
+def _control_flow_names(control_flow_ops: ModuleType) -> bool:
+    import tensorflow as tf
+
+    missing = [name for name in ("case", "cond", "while_loop") if not hasattr(control_flow_ops, name)]
+    for name in missing:
+        _expect(hasattr(tf.compat.v1, name), "tf-slim-control-flow", f"tf.compat.v1.{name}")
+        setattr(control_flow_ops, name, getattr(tf.compat.v1, name))
+    return bool(missing)
+
+
+def _font_getsize(image_font: ModuleType) -> bool:
+    changed = False
+    for cls in (image_font.ImageFont, image_font.FreeTypeFont):
+        if hasattr(cls, "getsize"):
+            continue
+        _expect(hasattr(cls, "getbbox"), "pillow-getsize", f"{cls.__name__}.getbbox")
+
+        def getsize(self: Any, text: str, *args: Any, **kwargs: Any) -> tuple[int, int]:
+            _, _, right, bottom = self.getbbox(text, *args, **kwargs)
+            return int(right), int(bottom)
+
+        cls.getsize = getsize
+        changed = True
+    return changed
+
+
+def _legacy_resnet(resnet_v1: ModuleType) -> bool:
+    legacy = importlib.util.find_spec("tf_keras")
+    _expect(hasattr(resnet_v1, "resnet"), "resnet-legacy-keras", "the name 'resnet' in keras_models.resnet_v1")
+    if legacy is None:
+        return False
+    from tf_keras.src.applications import resnet
+
+    resnet_v1.resnet = resnet  # type: ignore[attr-defined]
+    return True
+
+
+def _mobilenet_without_download(module: ModuleType) -> bool:
+    """`mobilenet_v2_fpn` and `mobilenet_v2` ask for ImageNet weights; build without unless it is asked for."""
+    _expect(hasattr(module, "mobilenetv2"), "mobilenet-no-download", f"'mobilenetv2' in {module.__name__}")
+    original = module.mobilenetv2.mobilenet_v2
+
+    @functools.wraps(original)
+    def mobilenet_v2(*args: Any, **kwargs: Any) -> Any:
+        _expect("weights" in kwargs, "mobilenet-no-download", "the keyword 'weights' of mobilenet_v2()")
+        return original(*args, **{**kwargs, "weights": None})
+
+    module.mobilenetv2 = SimpleNamespace(mobilenet_v2=mobilenet_v2)  # type: ignore[attr-defined]
+    return True
+
+
+def _integers_in_int64_list(dataset_util: ModuleType) -> bool:
+    import tensorflow as tf
+
+    _expect(hasattr(dataset_util, "int64_list_feature"), "int64-list-bools", "dataset_util.int64_list_feature")
+
+    def int64_list_feature(value: Any) -> Any:
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=[int(v) for v in value]))
+
+    def int64_feature(value: Any) -> Any:
+        return int64_list_feature([value])
+
+    dataset_util.int64_list_feature = int64_list_feature  # type: ignore[attr-defined]
+    dataset_util.int64_feature = int64_feature  # type: ignore[attr-defined]
+    return True
+
+
+def _numpy_aliases(numpy: ModuleType) -> bool:
+    aliases = {"float": float, "int": int, "bool": bool, "object": object}
+    missing = [name for name in aliases if name not in vars(numpy)]
+    for name in missing:
+        setattr(numpy, name, aliases[name])
+    return bool(missing)
+
+
+FIXES: tuple[Fix, ...] = (
+    Fix(
+        "estimator-stub",
+        "TensorFlow >= 2.16",
+        "tensorflow.compat.v1.estimator is gone; inputs and model_lib import it for its ModeKeys",
+        "tensorflow.compat.v1",
+        _estimator_mode_keys,
+    ),
+    Fix(
+        "tf-slim-control-flow",
+        "tf-slim 1.1.0 with TensorFlow >= 2.14",
+        "control_flow_ops has no attribute 'case' (nor cond, while_loop)",
+        "tensorflow.python.ops.control_flow_ops",
+        _control_flow_names,
+    ),
+    Fix(
+        "pillow-getsize",
+        "Pillow >= 10",
+        "fonts have no getsize; evaluation dies when it draws",
+        "PIL.ImageFont",
+        _font_getsize,
+    ),
+    Fix(
+        "resnet-legacy-keras",
+        "Keras 3 installed beside tf-keras",
+        "resnet_v1 imports Keras 3's applications.resnet, which cannot take the OD API's layers",
+        "object_detection.models.keras_models.resnet_v1",
+        _legacy_resnet,
+    ),
+    Fix(
+        "mobilenet-no-download",
+        "all",
+        "CenterNet MobileNetV2-FPN downloads ImageNet weights while the model is built (URLError offline)",
+        "object_detection.models.center_net_mobilenet_v2_fpn_feature_extractor",
+        _mobilenet_without_download,
+    ),
+    Fix(
+        "mobilenet-no-download-plain",
+        "all",
+        "CenterNet MobileNetV2 downloads ImageNet weights while the model is built (URLError offline)",
+        "object_detection.models.center_net_mobilenet_v2_feature_extractor",
+        _mobilenet_without_download,
+    ),
+    Fix(
+        "int64-list-bools",
+        "protobuf >= 7",
+        "Int64List rejects bools, which the dataset tools write for is_crowd",
+        "object_detection.utils.dataset_util",
+        _integers_in_int64_list,
+    ),
+    Fix(
+        "numpy-aliases",
+        "numpy >= 1.24",
+        "np.float, np.int, np.bool and np.object are gone or new; metrics and tests still use them",
+        "numpy",
+        _numpy_aliases,
+    ),
+)
