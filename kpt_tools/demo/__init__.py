@@ -1,0 +1,1 @@
+"""A made-up data set: pictures of pliers, annotated as coco-annotator would export them."""
