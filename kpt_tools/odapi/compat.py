@@ -107,16 +107,13 @@ def _run(fix: Fix, module: ModuleType) -> None:
 
 
 def _choose_legacy_keras() -> None:
-    name = "legacy-keras"
-    loaded = sys.modules.get("tensorflow")
-    if loaded is None:
-        os.environ[LEGACY_KERAS] = "1"
-    elif not loaded.keras.__version__.startswith("2."):
+    if "tensorflow" in sys.modules and os.environ.get(LEGACY_KERAS) != "1":
         raise EngineError(
-            f"TensorFlow was imported with Keras {loaded.keras.__version__} before the OD API could be prepared; "
-            f"expected Keras 2. Call kpt_tools.odapi.compat.activate() first, or set {LEGACY_KERAS}=1."
+            "TensorFlow was imported before the OD API could be prepared, so it may use Keras 3; expected Keras 2. "
+            f"Call kpt_tools.odapi.compat.activate() before importing tensorflow, or set {LEGACY_KERAS}=1."
         )
-    _states[name] = STATE_APPLIED
+    os.environ[LEGACY_KERAS] = "1"
+    _states["legacy-keras"] = STATE_APPLIED
 
 
 def _install_stub(stub: Stub) -> None:

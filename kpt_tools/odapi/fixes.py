@@ -44,18 +44,20 @@ def _expect(condition: bool, fix: str, what: str) -> None:
         )
 
 
-def _estimator_mode_keys(compat_v1: ModuleType) -> bool:
+def _estimator_mode_keys(tensorflow: ModuleType) -> bool:
+    compat_v1 = tensorflow.compat.v1
     if hasattr(compat_v1, "estimator"):
         return False
     stub = ModuleType("tensorflow.compat.v1.estimator")
     stub.ModeKeys = SimpleNamespace(TRAIN="train", EVAL="eval", PREDICT="infer")  # type: ignore[attr-defined]
-    compat_v1.estimator = stub  # type: ignore[attr-defined]
+    compat_v1.estimator = stub
     sys.modules[stub.__name__] = stub
     return True
 
 
-def _control_flow_names(control_flow_ops: ModuleType) -> bool:
+def _control_flow_names(tf_slim: ModuleType) -> bool:
     import tensorflow as tf
+    from tensorflow.python.ops import control_flow_ops
 
     missing = [name for name in ("case", "cond", "while_loop") if not hasattr(control_flow_ops, name)]
     for name in missing:
@@ -134,14 +136,14 @@ FIXES: tuple[Fix, ...] = (
         "estimator-stub",
         "TensorFlow >= 2.16",
         "tensorflow.compat.v1.estimator is gone; inputs and model_lib import it for its ModeKeys",
-        "tensorflow.compat.v1",
+        "tensorflow",
         _estimator_mode_keys,
     ),
     Fix(
         "tf-slim-control-flow",
         "tf-slim 1.1.0 with TensorFlow >= 2.14",
         "control_flow_ops has no attribute 'case' (nor cond, while_loop)",
-        "tensorflow.python.ops.control_flow_ops",
+        "tf_slim",
         _control_flow_names,
     ),
     Fix(

@@ -1,0 +1,97 @@
+"""The progress of a training, as a bar on a terminal and as lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+LINE_INTERVAL_S = 15.0
+
+
+def losses_per_task(losses: Mapping[str, float]) -> dict[str, float]:
+    """Sum the OD API's losses per task: total, center, box, and one per keypoint task.
+
+    Its names are ``Loss/object_center``, ``Loss/box/scale``, ``Loss/<task>/keypoint/heatmap``, ``Loss/total_loss``.
+    """
+    sums: dict[str, float] = {}
+    for name, value in losses.items():
+        parts = name.split("/")
+        task = {"object_center": "center", "total_loss": "total", "regularization_loss": "weights"}.get(
+            parts[1] if len(parts) > 1 else name, parts[1] if len(parts) > 1 else name
+        )
+        sums[task] = sums.get(task, 0.0) + value
+    return sums
+
+
+class TrainProgress:
+    """Callable with the events of the training child; use it as a context manager."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("{task.fields[detail]}"),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._last_line = 0.0
+
+    def __enter__(self) -> TrainProgress:
+        self._bar.start()
+        self._task = self._bar.add_task("starting", total=None, detail="")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Show one event."""
+        if event["kind"] == "step":
+            self._step(event)
+        elif event["kind"] == "phase":
+            self._describe(event["name"])
+        elif event["kind"] == "batch_norm" and event["changed"]:
+            low, high = event["before"][1], event["after"][1]
+            self._say(f"Batch normalisation: momentum {low:g} fitted to the schedule: {high:.4g} ({event['layers']} layers).")
+        elif event["kind"] == "resumed":
+            self._say(f"Resumed from step {event['step']}.")
+        elif event["kind"] == "checkpoint":
+            self._say(f"Checkpoint of step {event['step']} saved{_statistics(event)}.")
+            self._describe("training")
+
+    def _describe(self, text: str) -> None:
+        if self._task is not None:
+            self._bar.update(self._task, description=text)
+
+    def _step(self, event: dict[str, Any]) -> None:
+        tasks = losses_per_task(event["losses"])
+        total = tasks.pop("total", float("nan"))
+        parts = " ".join(f"{name} {value:.2f}" for name, value in tasks.items())
+        detail = f"loss {total:.3f} ({parts}) {event['images_per_s']:.1f} img/s"
+        if self._task is not None:
+            self._bar.update(
+                self._task, description="training", completed=event["step"], total=event["steps"], detail=detail
+            )
+        if not self._console.is_terminal and (
+            time.monotonic() - self._last_line > LINE_INTERVAL_S or event["step"] == event["steps"]
+        ):
+            self._last_line = time.monotonic()
+            self._say(f"step {event['step']}/{event['steps']} {detail}")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def _statistics(event: dict[str, Any]) -> str:
+    batches = event["statistics_batches"]
+    return f"; batch-normalisation statistics from {batches} batches" if batches else ""

@@ -1,0 +1,43 @@
+"""Settings of `kpt-tools train` and `kpt-tools export`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of `kpt-tools train`.
+
+    Attributes:
+        config: the pipeline.config.
+        run: folder for checkpoints, log, curves and run.json; an existing one is resumed.
+        steps: train exactly this many instead of the config's ``num_steps``; the learning-rate schedule is
+            stretched or shortened with it.
+        checkpoint_every: steps between checkpoints; None: ten over the training, at least every 1000 steps.
+        precision: "auto", "float32" or "bfloat16".
+        seed: of weights, shuffling and augmentation.
+        fresh: start from scratch, whatever ``fine_tune_checkpoint`` says.
+    """
+
+    config: Path = Path("pipeline.config")
+    run: Path = Path("runs/train")
+    steps: int | None = None
+    checkpoint_every: int | None = None
+    precision: str = "auto"
+    seed: int = 0
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Settings of `kpt-tools export`.
+
+    Attributes:
+        run: the run folder of a training.
+        out: the folder to make; None: ``<run>/export``. An export that is there is replaced.
+    """
+
+    run: Path = Path("runs/train")
+    out: Path | None = None

@@ -1,0 +1,43 @@
+"""Checkpoints on disk, looked at without TensorFlow."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+STATE_FILE = "checkpoint"
+_LATEST = re.compile(r'^model_checkpoint_path:\s*"(.*)"\s*$', re.MULTILINE)
+_STEP = re.compile(r"-(\d+)$")
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """A checkpoint of a run: the path without suffix, and the step in its name."""
+
+    prefix: Path
+    step: int
+
+
+def latest(run: Path) -> CheckpointFile | None:
+    """The checkpoint that TensorFlow would restore from `run`, or None.
+
+    The state file names it; a name whose files are gone counts as none.
+    """
+    state = run / STATE_FILE
+    if not state.is_file():
+        return None
+    match = _LATEST.search(state.read_text(encoding="utf-8", errors="replace"))
+    if match is None:
+        return None
+    prefix = run / Path(match.group(1)).name
+    step = _STEP.search(prefix.name)
+    if step is None or not exists(prefix):
+        return None
+    return CheckpointFile(prefix, int(step.group(1)))
+
+
+def exists(prefix: Path) -> bool:
+    """Whether `prefix` has an index and at least one data file."""
+    index = prefix.with_name(prefix.name + ".index")
+    return index.is_file() and any(prefix.parent.glob(f"{prefix.name}.data-*"))

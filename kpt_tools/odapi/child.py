@@ -1,0 +1,127 @@
+"""Child processes in which the OD API runs: their log, their events, and their end."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import kpt_tools
+from kpt_tools.errors import EngineError
+from kpt_tools.fsio import make_folder
+from kpt_tools.odapi import events
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+_EXCEPTION_LINE = re.compile(r"^(?:[A-Za-z_][\w.]*\.)?(\w*(?:Error|Exception|Interrupt))(?::|$)")
+
+
+@dataclass(frozen=True)
+class ChildResult:
+    """How a child ended: `interrupted` means that Ctrl-C was pressed and the child stopped for it."""
+
+    interrupted: bool
+    log: Path
+
+
+def run_child(command: Sequence[str], log: Path, on_event: OnEvent) -> ChildResult:
+    """Run a program, append all its output to `log`, and hand its events over as they come.
+
+    Ctrl-C goes to the child as SIGINT, so that it can save and end; a second Ctrl-C kills it.
+
+    Args:
+        command: program and arguments.
+        log: file to append to.
+        on_event: called with each event, in this thread.
+
+    Raises:
+        EngineError: the child failed, or was killed; the message has its last error and the log's path.
+    """
+    make_folder(log.parent)
+    interrupted = False
+    with log.open("a", encoding="utf-8") as sink:
+        sink.write(f"$ {' '.join(command)}\n")
+        sink.flush()
+        process = _start(command)
+        while True:
+            try:
+                _pump(process, sink, on_event)
+                returncode = process.wait()
+                break
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGKILL if interrupted else signal.SIGINT)
+                interrupted = True
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
+    if returncode != 0 and not interrupted:
+        raise EngineError(describe_failure(returncode, log))
+    return ChildResult(interrupted, log)
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env=child_environment(os.environ),
+        start_new_session=True,
+    )
+
+
+def _pump(process: subprocess.Popen[str], sink: Any, on_event: OnEvent) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        sink.write(line)
+        sink.flush()
+        event = events.parse(line)
+        if event is not None:
+            on_event(event)
+
+
+def program(name: str, *arguments: str) -> list[str]:
+    """The command line of one of our own programs around the OD API."""
+    return [sys.executable, "-m", f"kpt_tools.odapi.programs.{name}", *arguments]
+
+
+def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The parent's environment, with this kpt_tools importable and TensorFlow's chatter reduced."""
+    result = dict(environment)
+    home = str(Path(kpt_tools.__file__).resolve().parent.parent)
+    result["PYTHONPATH"] = os.pathsep.join(part for part in (home, environment.get("PYTHONPATH", "")) if part)
+    result["PYTHONIOENCODING"] = "utf-8"
+    result.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    return result
+
+
+def describe_failure(returncode: int, log: Path) -> str:
+    """One line on why a child failed, from its exit status and the end of its log."""
+    if returncode == -signal.SIGKILL:
+        return (
+            f"the OD API's process was killed by the system, most often for lack of memory (log: {log}). "
+            "Use a smaller --batch-size or a smaller template; kpt-tools doctor shows the free memory."
+        )
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    start = max((i for i, line in enumerate(lines) if line.startswith("$ ")), default=0)
+    errors = [line.strip() for line in lines[start:] if _EXCEPTION_LINE.match(line)]
+    last = errors[-1] if errors else (lines[-1].strip() if lines else "no output")
+    if "ResourceExhausted" in last or "OOM when allocating" in last:
+        return f"out of memory: {_shorten(last)} (log: {log}). Use a smaller --batch-size or a smaller template."
+    if returncode < 0:
+        return f"the OD API's process died of signal {-returncode} after: {_shorten(last)} (log: {log})."
+    return f"the OD API's process failed: {_shorten(last)} (whole log: {log})."
+
+
+def _shorten(line: str, limit: int = 300) -> str:
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -1,0 +1,42 @@
+"""Numeric precision of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FLOAT32 = "float32"
+BFLOAT16 = "bfloat16"
+AUTO = "auto"
+CHOICES = (AUTO, FLOAT32, BFLOAT16)
+
+
+def resolve(precision: str) -> str:
+    """"auto" becomes bfloat16 on a CPU that computes in it (avx512_bf16 or amx_bf16), else float32."""
+    if precision != AUTO:
+        return precision
+    return BFLOAT16 if cpu_has_bfloat16() else FLOAT32
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether /proc/cpuinfo names a bfloat16 instruction set; False where there is no such file."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
+        return False
+    flags = cpuinfo.read_text(encoding="utf-8", errors="replace")
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def apply_precision(precision: str) -> None:
+    """Make TensorFlow compute in `precision`, before a model is built.
+
+    bfloat16 is oneDNN's automatic mixed precision: variables stay float32, convolutions run in bfloat16.
+
+    Raises:
+        ValueError: another word than "float32" or "bfloat16".
+    """
+    if precision not in (FLOAT32, BFLOAT16):
+        raise ValueError(f"precision '{precision}'; expected {FLOAT32} or {BFLOAT16}")
+    if precision == BFLOAT16:
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})

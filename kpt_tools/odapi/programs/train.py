@@ -1,0 +1,45 @@
+"""`object_detection.model_main_tf2` through the compatibility layer, with the loop of `train_loop`."""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+from kpt_tools.odapi import compat, events
+
+
+def main() -> None:
+    """Run the OD API's training program; flags are its own plus ``--kpt_seed`` and ``--kpt_precision``."""
+    compat.activate()
+    events.emit("phase", name="importing TensorFlow")
+    import tensorflow as tf
+    from absl import flags
+    from object_detection import model_lib_v2, model_main_tf2
+
+    from kpt_tools.odapi import train_loop
+    from kpt_tools.odapi.precision import apply_precision
+
+    flags.DEFINE_integer("kpt_seed", None, "Seed of weights, shuffling and augmentation.")
+    flags.DEFINE_string("kpt_precision", "float32", "float32 or bfloat16.")
+
+    def run(argv: list[str]) -> None:
+        apply_precision(flags.FLAGS.kpt_precision)
+        _use_one_device_strategy_where_there_is_one_device(tf)
+        model_lib_v2.train_loop = functools.partial(train_loop.train_loop, seed=flags.FLAGS.kpt_seed)
+        model_main_tf2.main(argv)
+
+    tf.compat.v1.app.run(run, argv=sys.argv)
+
+
+def _use_one_device_strategy_where_there_is_one_device(tf: object) -> None:
+    """MirroredStrategy over one device only adds work: model_main_tf2 then gets a OneDeviceStrategy."""
+    gpus = tf.config.list_logical_devices("GPU")  # type: ignore[attr-defined]
+    if len(gpus) > 1:
+        return
+    device = gpus[0].name if gpus else "/cpu:0"
+    one_device = functools.partial(tf.distribute.OneDeviceStrategy, device)  # type: ignore[attr-defined]
+    tf.compat.v2.distribute.MirroredStrategy = one_device  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    main()
