@@ -83,7 +83,7 @@ def _category() -> dict[str, Any]:
 
 def _annotation(annotation_id: int, image_id: int, found: SceneObject, color: str) -> dict[str, Any]:
     """Box, area and bbox follow from the drawn corners, as in coco-annotator: rounded to whole pixels."""
-    x1, y1, x2, y2 = (round(value, 1) for value in found.box_xyxy_px)
+    x1, y1, x2, y2 = (_drawn(value) for value in found.box_xyxy_px)
     left, top, right, bottom = (round(value) for value in (x1, y1, x2, y2))
     return {
         "id": annotation_id,
@@ -99,3 +99,9 @@ def _annotation(annotation_id: int, image_id: int, found: SceneObject, color: st
         "metadata": {},
         "num_keypoints": sum(visibility > 0 for _, _, visibility in found.keypoints_xyv),
     }
+
+
+def _drawn(value: float) -> float:
+    """A tenth of a pixel; whole numbers without a fraction, as JavaScript writes them."""
+    tenth = round(value, 1)
+    return int(tenth) if tenth == int(tenth) else tenth
