@@ -1,0 +1,45 @@
+"""Configuration of `kpt-tools infer`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kpt_tools.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class InferConfig:
+    """What to detect in, with which model, and where the answers go.
+
+    Attributes:
+        inputs: image files, folders (searched with their sub-folders) or glob patterns.
+        model: an exported folder, or a run folder that holds one as ``export``.
+        out: folder for predictions.json, predictions.csv and pictures/.
+        annotations: a COCO JSON whose image and category ids predictions.json shall use.
+        min_score: detections below are left out everywhere.
+        min_keypoint_score: points below are not drawn; the files hold all points with their scores.
+        max_detections: at most so many detections per image, best first.
+        no_images: write no annotated pictures.
+        contact_sheet: also write contact_sheet.jpg with up to 24 of the pictures.
+    """
+
+    inputs: tuple[str, ...] = ("dataset/images",)
+    model: Path = Path("runs/train/export")
+    out: Path = Path("predictions")
+    annotations: Path | None = None
+    min_score: float = 0.3
+    min_keypoint_score: float = 0.1
+    max_detections: int = 100
+    no_images: bool = False
+    contact_sheet: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be meant."""
+        for name, value in (("min_score", self.min_score), ("min_keypoint_score", self.min_keypoint_score)):
+            if not 0.0 <= value <= 1.0:
+                raise ConfigError(f"{name} is {value}; expected a number from 0 to 1.")
+        if self.max_detections < 1:
+            raise ConfigError(f"max_detections is {self.max_detections}; expected at least 1.")
+        if not self.inputs:
+            raise ConfigError("no input given; name an image, a folder or a glob pattern.")

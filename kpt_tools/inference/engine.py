@@ -1,0 +1,40 @@
+"""What every engine that runs an exported model offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from kpt_tools.entities import ModelMetadata
+
+ImageRgb = npt.NDArray[np.uint8]
+"""[H, W, 3], uint8, red first."""
+
+RawDetections = Mapping[str, npt.NDArray[Any]]
+"""The arrays of one image, without a batch axis; see `kpt_tools.inference.decode`."""
+
+
+class Engine(Protocol):
+    """Runs a detector on one picture at a time."""
+
+    @property
+    def metadata(self) -> ModelMetadata:
+        """Classes and keypoints of the model."""
+
+    def detect(self, image: ImageRgb) -> RawDetections:
+        """Detect in an upright RGB picture.
+
+        Args:
+            image: [H, W, 3] uint8, red first, at its full size: resizing and padding are part of the model.
+
+        Returns:
+            detection_boxes [N, 4] (y1, x1, y2, x2 from 0 to 1 over the picture), detection_classes [N]
+            (ids 1..C), detection_scores [N]; and for a model with keypoints detection_keypoints [N, S, 2]
+            (y, x from 0 to 1) and detection_keypoint_scores [N, S], S being the number of keypoint slots.
+
+        Raises:
+            EngineError: the engine failed.
+        """
