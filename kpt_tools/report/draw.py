@@ -1,0 +1,255 @@
+"""Boxes, points, skeletons and names on pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
+
+from kpt_tools.entities import BoxXywhPx, Instance, ModelMetadata, Prediction
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageDraw, ImageFont
+
+Rgb = tuple[int, int, int]
+Font: TypeAlias = "ImageFont.FreeTypeFont | ImageFont.ImageFont"
+
+# Hues that stay apart on grass, fur and tables, and for most colour-blind eyes in neighbouring places.
+_POINT_COLOURS: tuple[Rgb, ...] = (
+    (255, 92, 92),
+    (64, 156, 255),
+    (255, 209, 51),
+    (64, 217, 140),
+    (217, 107, 255),
+    (255, 148, 41),
+    (51, 224, 230),
+    (255, 120, 186),
+    (168, 224, 61),
+    (140, 133, 255),
+    (214, 168, 120),
+    (115, 199, 171),
+)
+_CLASS_COLOURS: tuple[Rgb, ...] = (
+    (0, 200, 255),
+    (255, 170, 0),
+    (120, 230, 90),
+    (245, 100, 200),
+    (170, 140, 255),
+    (255, 235, 90),
+    (90, 225, 200),
+    (255, 130, 110),
+)
+_DARK: Rgb = (16, 18, 24)
+_WHITE: Rgb = (255, 255, 255)
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    x: float
+    y: float
+    filled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """Something to draw; `points` by keypoint slot."""
+
+    class_id: int
+    caption: str
+    box: BoxXywhPx | None
+    points: dict[int, _Point]
+
+
+def point_colour(slot: int) -> Rgb:
+    """The colour of a keypoint slot, the same in every picture."""
+    return _POINT_COLOURS[slot % len(_POINT_COLOURS)]
+
+
+def class_colour(class_id: int) -> Rgb:
+    """The colour of a class (1..C)."""
+    return _CLASS_COLOURS[(class_id - 1) % len(_CLASS_COLOURS)]
+
+
+def draw_prediction(
+    image: Image.Image, prediction: Prediction, metadata: ModelMetadata, min_keypoint_score: float = 0.1
+) -> Image.Image:
+    """Draw detections: boxes with class and score, points coloured per keypoint, skeleton edges.
+
+    Args:
+        image: the picture that the coordinates belong to; it is left as it is.
+        prediction: what to draw; the best detections are drawn last, on top.
+        metadata: classes, keypoint slots and skeleton.
+        min_keypoint_score: points below, and edges to them, are not drawn.
+
+    Returns:
+        A new RGB picture of the same size.
+    """
+    slots = _slots_of(metadata)
+    objects = []
+    for found in reversed(prediction.detections):
+        points = {
+            slot: _Point(x, y, filled=True)
+            for slot, (x, y, score) in zip(slots[found.class_id], found.keypoints_xys, strict=True)
+            if score >= min_keypoint_score
+        }
+        objects.append(_Object(found.class_id, f"{found.class_name} {found.score:.2f}", found.box_xywh_px, points))
+    return _draw(image, objects, metadata.skeleton)
+
+
+def resized(prediction: Prediction, size_wh: tuple[int, int]) -> Prediction:
+    """The same prediction for a copy of its picture of another size, for drawing on thumbnails."""
+    width, height = size_wh
+    across, down = width / prediction.width, height / prediction.height
+    detections = tuple(
+        replace(
+            found,
+            box_xywh_px=(x * across, y * down, w * across, h * down),
+            keypoints_xys=tuple((px * across, py * down, score) for px, py, score in found.keypoints_xys),
+        )
+        for found in prediction.detections
+        for x, y, w, h in (found.box_xywh_px,)
+    )
+    return Prediction(prediction.image, width, height, detections)
+
+
+def draw_instances(image: Image.Image, instances: Iterable[Instance], metadata: ModelMetadata) -> Image.Image:
+    """Draw annotated objects; hidden points (v = 1) are rings, points that are not labelled are left out.
+
+    Args:
+        image: the picture that the coordinates belong to; it is left as it is.
+        instances: with ids of the label map as `category_id`.
+        metadata: classes, keypoint slots and skeleton.
+
+    Returns:
+        A new RGB picture of the same size.
+    """
+    slots = _slots_of(metadata)
+    names = {item.id: item.name for item in metadata.label_map.items}
+    objects = []
+    for truth in instances:
+        points = {
+            slot: _Point(x, y, filled=v > 1)
+            for slot, (x, y, v) in zip(slots[truth.category_id], truth.keypoints_xyv, strict=False)
+            if v > 0
+        }
+        objects.append(_Object(truth.category_id, names[truth.category_id], truth.box_xywh_px, points))
+    return _draw(image, objects, metadata.skeleton)
+
+
+def _slots_of(metadata: ModelMetadata) -> dict[int, list[int]]:
+    return {item.id: [keypoint.id for keypoint in item.keypoints] for item in metadata.label_map.items}
+
+
+def _draw(image: Image.Image, objects: Sequence[_Object], skeleton: Sequence[tuple[int, int]]) -> Image.Image:
+    """Draw on a transparent layer of a multiple of the size, which is then scaled down: smooth lines."""
+    from PIL import Image
+
+    picture = image.convert("RGB")
+    if not objects:
+        return picture.copy() if picture is image else picture
+    fine = 4 if max(picture.size) <= 700 else 2 if max(picture.size) <= 2000 else 1
+    layer = Image.new("RGBA", (picture.width * fine, picture.height * fine), (0, 0, 0, 0))
+    pen = _Pen(layer, fine, max(picture.size))
+    for item in objects:
+        pen.box(item)
+    for item in objects:
+        pen.skeleton(item, skeleton)
+        pen.points(item)
+    for item in objects:
+        pen.caption(item)
+    if fine > 1:
+        layer = layer.resize(picture.size, Image.Resampling.BOX)
+    return Image.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
+
+
+class _Pen:
+    """Draws on a layer whose pixels are `fine` times smaller than the picture's; sizes follow the picture."""
+
+    def __init__(self, layer: Image.Image, fine: int, side: int) -> None:
+        from PIL import ImageDraw
+
+        self.draw: ImageDraw.ImageDraw = ImageDraw.Draw(layer)
+        self.size = layer.size
+        self.fine = fine
+        self.line = max(1.25, side * 0.0026) * fine
+        self.radius = max(2.4, side * 0.0052) * fine
+        self.font = font_of(round(max(10.0, side * 0.019) * fine))
+
+    def box(self, item: _Object) -> None:
+        """The box, as a line with a thin dark seam that keeps it visible on any ground."""
+        if item.box is None:
+            return
+        x, y, width, height = (value * self.fine for value in item.box)
+        corners = (x, y, x + max(width, 1.0), y + max(height, 1.0))
+        seam = self.line * 0.45
+        outer = (corners[0] - seam, corners[1] - seam, corners[2] + seam, corners[3] + seam)
+        self.draw.rectangle(outer, outline=(*_DARK, 110), width=round(self.line + 2 * seam))
+        self.draw.rectangle(corners, outline=(*class_colour(item.class_id), 255), width=round(self.line))
+
+    def skeleton(self, item: _Object, edges: Sequence[tuple[int, int]]) -> None:
+        """Edges between drawn points, each half in the colour of its point."""
+        drawn = [(a, b) for a, b in edges if a in item.points and b in item.points]
+        for a, b in drawn:
+            self._line(item.points[a], item.points[b], (*_DARK, 120), self.line * 2.1)
+        for a, b in drawn:
+            start, end = item.points[a], item.points[b]
+            middle = _Point((start.x + end.x) / 2, (start.y + end.y) / 2, filled=True)
+            self._line(start, middle, (*point_colour(a), 235), self.line * 1.2)
+            self._line(middle, end, (*point_colour(b), 235), self.line * 1.2)
+
+    def points(self, item: _Object) -> None:
+        """Discs with a white rim; hidden points as rings."""
+        for slot, point in item.points.items():
+            colour = (*point_colour(slot), 255)
+            self._disc(point, self.radius * 1.45, (*_DARK, 130))
+            if point.filled:
+                self._disc(point, self.radius * 1.22, (*_WHITE, 255))
+                self._disc(point, self.radius * 0.92, colour)
+            else:
+                self._disc(point, self.radius * 1.22, colour)
+                self._disc(point, self.radius * 0.62, (*_DARK, 255))
+
+    def caption(self, item: _Object) -> None:
+        """The name on a plate above the box, or inside it at the upper edge of the picture."""
+        if item.box is None:
+            return
+        x, y, _, _ = (value * self.fine for value in item.box)
+        pad = self.line * 1.4
+        left, top, right, bottom = self.draw.textbbox((0, 0), item.caption, font=self.font)
+        height = text_height(self.font) + 2 * pad * 0.6
+        width = right - left + 2 * pad
+        plate_x = min(max(x, 0.0), max(self.size[0] - width, 0.0))
+        plate_y = y - height if y >= height else max(y, 0.0)
+        colour = class_colour(item.class_id)
+        box = (plate_x, plate_y, plate_x + width, plate_y + height)
+        self.draw.rounded_rectangle(box, radius=self.line, fill=(*colour, 225))
+        baseline = plate_y + (height - (bottom - top)) / 2 - top
+        self.draw.text((plate_x + pad - left, baseline), item.caption, font=self.font, fill=(*_text_on(colour), 255))
+
+    def _line(self, start: _Point, end: _Point, colour: tuple[int, int, int, int], width: float) -> None:
+        ends = [(start.x * self.fine, start.y * self.fine), (end.x * self.fine, end.y * self.fine)]
+        self.draw.line(ends, fill=colour, width=max(1, round(width)))
+
+    def _disc(self, point: _Point, radius: float, colour: tuple[int, int, int, int]) -> None:
+        x, y = point.x * self.fine, point.y * self.fine
+        self.draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+
+
+@lru_cache(maxsize=16)
+def font_of(size: int) -> Font:
+    """Pillow's own scalable font."""
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size=max(size, 8))
+
+
+def text_height(font: Font) -> float:
+    """Height of a letter with an ascender and one with a descender."""
+    box = font.getbbox("Ag")
+    return float(box[3] - box[1])
+
+
+def _text_on(colour: Rgb) -> Rgb:
+    red, green, blue = colour
+    return _DARK if 0.299 * red + 0.587 * green + 0.114 * blue > 120 else _WHITE
