@@ -8,6 +8,7 @@ corners with ``isbbox``, its area in ``area``, keypoints in whole pixels, a skel
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,9 +83,9 @@ def _category() -> dict[str, Any]:
 
 
 def _annotation(annotation_id: int, image_id: int, found: SceneObject, color: str) -> dict[str, Any]:
-    """Box, area and bbox follow from the drawn corners, as in coco-annotator: rounded to whole pixels."""
+    """Box, area and bbox follow from the drawn corners, as in coco-annotator: whole pixels, halves upwards."""
     x1, y1, x2, y2 = (_drawn(value) for value in found.box_xyxy_px)
-    left, top, right, bottom = (round(value) for value in (x1, y1, x2, y2))
+    left, top, right, bottom = (math.floor(value + 0.5) for value in (x1, y1, x2, y2))
     return {
         "id": annotation_id,
         "image_id": image_id,

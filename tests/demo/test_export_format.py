@@ -109,7 +109,9 @@ def test_a_genuine_export_of_pliers_adds_only_what_accounts_and_sessions_leave()
 
 
 def test_the_rounding_is_that_of_genuine_exports() -> None:
-    for row in genuine("plier_keypoint.json")["annotations"][:50]:
+    rows = genuine("plier_keypoint.json")["annotations"]
+    assert len(rows) == 290
+    for row in rows:
         corners = row["segmentation"][0]
         box = (min(corners[0::2]), min(corners[1::2]), max(corners[0::2]), max(corners[1::2]))
         image = AnnotatedImage("a.jpg", 1920, 1080, (found(box_xyxy_px=box),), (row["color"],))
@@ -118,7 +120,7 @@ def test_the_rounding_is_that_of_genuine_exports() -> None:
         ours_sorted, real_sorted = (
             sorted(ours["segmentation"][0]),
             sorted(corners),
-        )  # the first corner is where one drew
+        )
         assert ours_sorted == real_sorted
         assert [type(v) for v in ours_sorted] == [type(v) for v in real_sorted]
 
@@ -149,8 +151,8 @@ def test_images_tell_how_many_objects_they_have() -> None:
 def test_box_area_and_keypoints() -> None:
     row = export()["annotations"][0]
     assert row["segmentation"] == [[60.5, 20, 60.5, 90.5, 10, 90.5, 10, 20]]
-    assert row["bbox"] == [10, 20, 50, 70]
-    assert row["area"] == 3500
+    assert row["bbox"] == [10, 20, 51, 71]
+    assert row["area"] == 3621
     assert row["keypoints"] == [12, 80, 2, 50, 85, 1, 30, 50, 2, 35, 22, 2, 0, 0, 0]
     assert row["num_keypoints"] == 4
     assert (row["iscrowd"], row["isbbox"], row["color"]) == (False, True, "#112233")
