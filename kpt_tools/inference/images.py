@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,28 +16,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _EXIF_ORIENTATION = 0x0112
-_UPRIGHT = 1
+_ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedImage:
-    """A decoded image.
-
-    Attributes:
-        rgb: [H, W, 3] uint8, red first.
-        rotated: whether the EXIF orientation turned or mirrored the stored pixels.
-    """
-
-    rgb: ImageRgb
-    rotated: bool
-
-    @property
-    def size_wh(self) -> tuple[int, int]:
-        """Width and height of `rgb`."""
-        return self.rgb.shape[1], self.rgb.shape[0]
-
-
-def load_image(path: Path, *, upright: bool = True) -> LoadedImage:
+def load_image(path: Path, *, upright: bool = True) -> ImageRgb:
     """Decode an image file; see `decode_image`.
 
     Raises:
@@ -52,17 +32,20 @@ def load_image(path: Path, *, upright: bool = True) -> LoadedImage:
     return decode_image(encoded, str(path), upright=upright)
 
 
-def decode_image(encoded: bytes, name: str, *, upright: bool = True) -> LoadedImage:
+def decode_image(encoded: bytes, name: str, *, upright: bool = True) -> ImageRgb:
     """Decode an image to 8-bit RGB.
 
-    Gray, palette and CMYK images are converted; alpha is dropped, as TensorFlow's decoder does it; of 16 bits
-    the upper 8 are kept; of several frames the first is taken.
+    Grey, palette and CMYK images are converted; transparent pixels are laid on white; 16-bit values are divided
+    by 257; of several frames the first is taken. `kpt-tools make-tfrecord` does the same.
 
     Args:
         encoded: the bytes of the file.
         name: for messages.
         upright: turn the picture as its EXIF orientation says, so that it is as viewers show it; False: the
             pixels as stored.
+
+    Returns:
+        [H, W, 3] uint8, red first.
 
     Raises:
         DataError: not an image, truncated, or of a kind that has no plain RGB form.
@@ -76,35 +59,50 @@ def decode_image(encoded: bytes, name: str, *, upright: bool = True) -> LoadedIm
             warnings.simplefilter("ignore")  # large images, odd EXIF: what matters is raised
             with Image.open(io.BytesIO(encoded)) as picture:
                 picture.load()
-                return _converted(picture, upright=upright)
+                return np.ascontiguousarray(_to_rgb(_upright(picture) if upright else picture))
     except UnidentifiedImageError as exc:
         raise DataError(f"{name}: not an image that can be read ({_head(encoded)}). Replace or remove it.") from exc
     except Image.DecompressionBombError as exc:
         raise DataError(f"{name}: too large to decode safely ({exc}). Scale it down.") from exc
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as exc:
-        raise DataError(f"{name}: damaged image ({exc}). Replace or remove it.") from exc
+    except Exception as exc:  # damaged files make Pillow raise nearly anything
+        reason = " ".join(str(exc).split()) or type(exc).__name__
+        raise DataError(f"{name}: cannot be decoded ({reason}). Replace or remove it.") from exc
 
 
-def _converted(picture: Image.Image, *, upright: bool) -> LoadedImage:
+def _upright(picture: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF says; damaged EXIF says nothing, as in browsers."""
     from PIL import ImageOps
 
-    rotated = upright and picture.getexif().get(_EXIF_ORIENTATION, _UPRIGHT) in range(2, 9)
-    turned = ImageOps.exif_transpose(picture) if rotated else picture
-    return LoadedImage(np.ascontiguousarray(_to_rgb(turned)), rotated)
+    try:
+        orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
+    except Exception:  # damaged EXIF makes Pillow raise nearly anything, and is no reason to lose the picture
+        return picture
+    return ImageOps.exif_transpose(picture) if orientation in range(2, 9) else picture
 
 
 def _to_rgb(picture: Image.Image) -> ImageRgb:
     if picture.mode == "F":
         raise ValueError("its pixels are floating point numbers, whose range is unknown; expected 8 or 16 bits")
     if picture.mode.startswith("I"):
-        wide = np.asarray(picture).astype(np.int64)
-        if wide.min() < 0 or wide.max() > 0xFFFF:
-            raise ValueError(f"its pixels run from {wide.min()} to {wide.max()}; expected 8 or 16 bits")
-        gray = (wide >> 8).astype(np.uint8)
-        return np.repeat(gray[:, :, np.newaxis], 3, axis=2)
-    if picture.mode in ("P", "PA"):
-        picture = picture.convert("RGBA")  # palettes with transparency have no direct way to RGB
+        return _from_wide(np.asarray(picture).astype(np.int64))
+    if picture.mode in _ALPHA_MODES or "transparency" in picture.info:
+        return np.asarray(_on_white(picture), dtype=np.uint8)
     return np.asarray(picture.convert("RGB"), dtype=np.uint8)
+
+
+def _from_wide(values: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> ImageRgb:
+    if values.min() < 0 or values.max() > 0xFFFF:
+        raise ValueError(f"its pixels run from {values.min()} to {values.max()}; expected 8 or 16 bits")
+    grey = np.rint(values / 257).astype(np.uint8)
+    return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    layer = picture.convert("RGBA")
+    ground = Image.new("RGBA", layer.size, (255, 255, 255, 255))
+    return Image.alpha_composite(ground, layer).convert("RGB")
 
 
 def _head(encoded: bytes) -> str:

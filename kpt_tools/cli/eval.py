@@ -1,0 +1,40 @@
+"""`kpt-tools eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kpt_tools.cli.options import option
+from kpt_tools.config.eval import AREA_SOURCES, EvalConfig
+from kpt_tools.errors import DataError
+
+
+@click.command("eval")
+@click.argument("model", type=click.Path(path_type=Path), default=EvalConfig.model)
+@option(EvalConfig, "records", help="Glob of TFRecord shards; default: the validation records of the run.")
+@option(EvalConfig, "annotations", type=click.Path(path_type=Path), help="COCO JSON to measure on; needs --images.")
+@option(EvalConfig, "images", type=click.Path(path_type=Path), help="Folder of the images of --annotations.")
+@option(EvalConfig, "sigmas", help="OKS sigma for all keypoints, or a JSON file; default: those of the model.")
+@option(EvalConfig, "area", type=click.Choice(AREA_SOURCES), help="Area in the OKS formula.")
+@option(EvalConfig, "min_score", type=float, help="Leave out detections below; lowers AP.")
+@option(EvalConfig, "out", type=click.Path(path_type=Path), help="Folder for eval.json; default: MODEL/eval.")
+def command(**settings: object) -> int:
+    """Measure MODEL, a run folder or an exported folder (default: runs/train)."""
+    from rich.console import Console
+
+    from kpt_tools.cli.eval_tables import tables
+    from kpt_tools.cli.image_progress import ImageProgress, print_findings
+    from kpt_tools.config.base import from_dict
+    from kpt_tools.stages.eval import RESULT_NAME, evaluate_model
+
+    with ImageProgress() as progress:
+        outcome = evaluate_model(from_dict(EvalConfig, settings), progress)
+    written = outcome.out / RESULT_NAME
+    print_findings(outcome.findings, str(written))
+    console = Console()
+    for table in tables(outcome.result, outcome.truth):
+        console.print(table)
+    console.print(f"All of it is in {written}", highlight=False)
+    return DataError.exit_code if outcome.lost else 0

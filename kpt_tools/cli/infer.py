@@ -1,0 +1,60 @@
+"""`kpt-tools infer`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kpt_tools.cli.options import option
+from kpt_tools.config.infer import InferConfig
+from kpt_tools.errors import DataError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from kpt_tools.stages.infer import InferResult
+
+
+@click.command("infer")
+@click.argument("inputs", nargs=-1)
+@option(InferConfig, "model", type=click.Path(path_type=Path), help="Exported folder, or a run folder that holds one.")
+@option(InferConfig, "out", type=click.Path(path_type=Path), help="Folder for JSON, CSV and pictures.")
+@option(InferConfig, "annotations", type=click.Path(path_type=Path), help="COCO JSON whose image and class ids to use.")
+@option(InferConfig, "min_score", type=float, help="Leave out detections below.")
+@option(InferConfig, "min_keypoint_score", type=float, help="Do not draw points below; the files keep them.")
+@option(InferConfig, "max_detections", type=int, help="Keep the best so many per image.")
+@option(InferConfig, "no_images", is_flag=True, help="Write no annotated pictures.")
+@option(InferConfig, "contact_sheet", is_flag=True, help="Write a contact sheet of up to 24 pictures.")
+def command(**settings: object) -> int:
+    """Find boxes and keypoints in INPUTS: images, folders or glob patterns (default: dataset/images)."""
+    from rich.console import Console
+
+    from kpt_tools.cli.image_progress import ImageProgress, print_findings
+    from kpt_tools.config.base import from_dict
+    from kpt_tools.stages.infer import infer
+    from kpt_tools.stages.run_manifest import FILE_NAME
+
+    settings["inputs"] = settings["inputs"] or InferConfig.inputs
+    with ImageProgress() as progress:
+        result = infer(from_dict(InferConfig, settings), progress)
+    print_findings(result.findings, str(result.out / FILE_NAME))
+    Console().print(_table(result))
+    return DataError.exit_code if result.failed else 0
+
+
+def _table(result: InferResult) -> Table:
+    from rich.table import Table
+
+    speed = result.images_per_second
+    table = Table(title=f"Detections in {result.out}", show_header=False)
+    table.add_row("images", str(result.images))
+    for name, count in result.detections.items():
+        table.add_row(f"detections of {name}", str(count))
+    table.add_row("images without a detection", str(result.empty))
+    table.add_row("images that failed", str(len(result.failed)))
+    table.add_row("images/s (model alone)", f"{speed:.1f}" if speed else "n/a")
+    if result.contact_sheet:
+        table.add_row("contact sheet", str(result.contact_sheet))
+    return table

@@ -1,0 +1,190 @@
+"""Measure a model: box AP, OKS AP, PCK, pixel errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kpt_tools.config.eval import EvalConfig
+from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
+from kpt_tools.config.model_metadata import read_metadata
+from kpt_tools.entities import Finding, LabelMap, ModelMetadata, Report
+from kpt_tools.errors import DataError
+from kpt_tools.fsio import read_json, write_json
+from kpt_tools.inference.decode import decode
+from kpt_tools.inference.engine import Engine
+from kpt_tools.inference.saved_model import SAVED_MODEL, SavedModelEngine
+from kpt_tools.inference.sinks import coco_results
+from kpt_tools.metrics.evaluate import evaluate
+from kpt_tools.metrics.oks import as_area_source
+from kpt_tools.metrics.pairs import ImagePair
+from kpt_tools.metrics.result import EvalResult
+from kpt_tools.pipeline.sigmas import DEFAULT_SIGMA, sigmas_of
+from kpt_tools.stages.eval_truth import (
+    LOST,
+    TruthImage,
+    count_records,
+    find_shards,
+    records_of_run,
+    truth_from_records,
+)
+from kpt_tools.stages.model_folder import EXPORT_NAME, export_is_current, exported_model, is_run, run_of
+from kpt_tools.stages.run_manifest import jsonable, run_manifest, versions
+
+RESULT_NAME = "eval.json"
+JSON_NAME = "predictions.json"
+OUT_NAME = "eval"
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class EvalOutcome:
+    """An evaluation and where it was written.
+
+    Attributes:
+        result: the numbers.
+        model: the exported folder that was measured, or None if an engine was given.
+        truth: what was measured against, in words.
+        out: the folder with eval.json and predictions.json.
+        findings: everything worth knowing; see `lost` for images that could not be measured.
+    """
+
+    result: EvalResult
+    model: Path | None
+    truth: str
+    out: Path
+    findings: tuple[Finding, ...]
+
+    @property
+    def lost(self) -> tuple[Finding, ...]:
+        """Images that could not be read, so that nothing was measured on them."""
+        return tuple(finding for finding in self.findings if finding.code == LOST)
+
+
+def evaluate_model(
+    config: EvalConfig, on_event: OnEvent = lambda event: None, *, engine: Engine | None = None
+) -> EvalOutcome:
+    """Detect in annotated images and compare.
+
+    A run folder is exported first if its export is missing or older than its last checkpoint.
+
+    Args:
+        config: the settings.
+        on_event: called with ``{"kind": "phase", "name": ...}`` and ``{"kind": "image", "done": ..., "total": ...}``.
+        engine: the engine to use instead of loading `config.model`.
+
+    Raises:
+        ConfigError: no model or no truth, or the two do not fit.
+        DataError: damaged records or annotations, or not one image could be measured.
+        EngineError: the model cannot be exported, loaded or run.
+        MissingDependencyError: TensorFlow or pycocotools is not installed.
+    """
+    run = run_of(config.model)
+    shards = _shards(config, run)
+    folder = _model_folder(config.model, on_event) if engine is None else None
+    metadata = engine.metadata if engine else read_metadata(folder or config.model)
+    sigmas = _sigmas(config, metadata)
+    report = Report()
+    truth = _truth(config, shards, metadata.label_map, report)
+    out = config.out or (run or config.model.resolve().parent) / OUT_NAME
+    files = {"model": folder / SAVED_MODEL, "metadata": folder / METADATA_NAME} if folder else {}
+    files |= {"annotations": config.annotations} if config.annotations else {}
+    files |= {path.name: path for path in shards}
+    with run_manifest(out, "eval", config, files) as manifest:
+        on_event({"kind": "phase", "name": "loading the model"})
+        pairs = _detect(engine or SavedModelEngine(folder or config.model), truth, config, out, report, on_event)
+        on_event({"kind": "phase", "name": "measuring"})
+        result = evaluate(pairs, metadata, sigmas=sigmas, area=as_area_source(config.area), min_score=config.min_score)
+        _write(out, config, folder, truth.text, result, report)
+        manifest["report"] = report.to_dict()
+    return EvalOutcome(result, folder, truth.text, out, tuple(report.findings))
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """Annotated images to go through once; `total` is None where it is not known beforehand."""
+
+    text: str
+    images: Iterator[TruthImage]
+    total: int | None
+    category_ids: Mapping[int, int] = field(default_factory=dict)
+
+
+def _shards(config: EvalConfig, run: Path | None) -> list[Path]:
+    """The record files to measure on; none if a COCO JSON was given."""
+    if config.annotations is not None:
+        return []
+    patterns = [config.records] if config.records else records_of_run(run, config.model)
+    return find_shards(patterns)
+
+
+def _truth(config: EvalConfig, shards: list[Path], label_map: LabelMap, report: Report) -> _Truth:
+    if config.annotations is not None and config.images is not None:
+        from kpt_tools.stages.eval_coco import coco_truth
+
+        coco = coco_truth(config.annotations, config.images, label_map, report)
+        return _Truth(str(config.annotations), coco.read(report), len(coco.dataset.images), coco.category_ids)
+    text = ", ".join(str(path) for path in shards)
+    return _Truth(text, truth_from_records(shards, label_map, report), count_records(shards))
+
+
+def _model_folder(model: Path, on_event: OnEvent) -> Path:
+    """The exported folder of `model`, made anew if the run has trained on since."""
+    if is_run(model) and not export_is_current(model):
+        from kpt_tools.config.train import ExportConfig
+        from kpt_tools.stages.export import export_run
+
+        on_event({"kind": "phase", "name": "exporting the last checkpoint"})
+        return export_run(ExportConfig(run=model, out=model / EXPORT_NAME), on_event).folder
+    return exported_model(model)
+
+
+def _sigmas(config: EvalConfig, metadata: ModelMetadata) -> tuple[float, ...]:
+    """Those asked for, else those of the model, else the default."""
+    if config.sigmas is None:
+        return metadata.sigmas or sigmas_of(DEFAULT_SIGMA, metadata.label_map, "default")
+    try:
+        value: object = float(config.sigmas)
+    except ValueError:
+        value = read_json(Path(config.sigmas), what="JSON file of OKS sigmas, or a number")
+    return sigmas_of(value, metadata.label_map, f"--sigmas {config.sigmas}")
+
+
+def _detect(
+    engine: Engine, truth: _Truth, config: EvalConfig, out: Path, report: Report, on_event: OnEvent
+) -> list[ImagePair]:
+    """Detect in every annotated image; predictions.json is written on the way."""
+    pairs = []
+    on_event({"kind": "phase", "name": "detecting"})
+    with coco_results(out / JSON_NAME, truth.category_ids) as to_json:
+        for image in truth.images:
+            prediction, findings = decode(
+                engine.detect(image.rgb),
+                engine.metadata,
+                image=image.name,
+                size_wh=(image.rgb.shape[1], image.rgb.shape[0]),
+                min_score=config.min_score,
+            )
+            report.extend(findings)
+            to_json(prediction, image.image_id)
+            pairs.append(ImagePair(image.name, image.instances, prediction.detections))
+            on_event({"kind": "image", "done": len(pairs), "total": truth.total})
+        if not pairs:
+            lost = next((f.message for f in report.findings if f.code == LOST), "there are no images.")
+            raise DataError(f"{truth.text}: nothing to measure on; the first problem: {lost}")
+    return pairs
+
+
+def _write(out: Path, config: EvalConfig, folder: Path | None, truth: str, result: EvalResult, report: Report) -> None:
+    content = {
+        "model": str(folder) if folder else None,
+        "truth": truth,
+        "settings": jsonable(config),
+        "versions": versions(),
+        "result": result.to_dict(),
+        "report": report.to_dict(),
+    }
+    write_json(out / RESULT_NAME, content)

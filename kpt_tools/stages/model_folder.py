@@ -1,0 +1,51 @@
+"""Find the exported model that a command was pointed to, by its own folder or by its run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kpt_tools.errors import ConfigError
+from kpt_tools.inference.saved_model import check_exported, is_exported
+from kpt_tools.odapi import checkpoints
+
+EXPORT_NAME = "export"
+RUN_CONFIG_NAME = "pipeline.config"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether `folder` is the run folder of a training."""
+    return (folder / RUN_CONFIG_NAME).is_file() and not is_exported(folder)
+
+
+def exported_model(model: Path) -> Path:
+    """The exported folder that `model` is, or that the run `model` holds.
+
+    Raises:
+        ConfigError: there is none; the message names the command that makes it.
+    """
+    if is_run(model):
+        if not is_exported(model / EXPORT_NAME):
+            raise ConfigError(
+                f"{model}: a run folder without an exported model; expected {model / EXPORT_NAME}. "
+                f"Run: kpt-tools export {model}"
+            )
+        model = model / EXPORT_NAME
+    check_exported(model)
+    return model
+
+
+def export_is_current(run: Path) -> bool:
+    """Whether ``run/export`` exists and is newer than the run's last checkpoint."""
+    exported = run / EXPORT_NAME
+    if not is_exported(exported):
+        return False
+    last = checkpoints.latest(run)
+    if last is None:
+        return True
+    index = last.prefix.with_name(last.prefix.name + ".index")
+    return (exported / "saved_model" / "saved_model.pb").stat().st_mtime >= index.stat().st_mtime
+
+
+def run_of(model: Path) -> Path | None:
+    """The run that `model` is, or that it was exported from (its parent folder); None if neither."""
+    return next((folder for folder in (model, model.resolve().parent) if is_run(folder)), None)
