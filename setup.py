@@ -11,6 +11,13 @@ VERSION = next(
     if line.startswith("__version__")
 )
 
+# Top-level folders that become kpt_tools/<name> when installed. Of label maps only the shipped examples: those of
+# the user's own projects lie in the same folder.
+RESOURCES = {
+    "pipeline_templates": ("*.config",),
+    "label_maps": ("coco_person.pbtxt", "pliers.pbtxt"),
+}
+
 # The OD API has not been released since 2.8.0.post1; it needs the TensorFlow that tf-models-official pins.
 TRAIN = [
     "tensorflow>=2.20,<2.21",
@@ -29,10 +36,11 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.10",
-    packages=find_packages(include=["kpt_tools", "kpt_tools.*"]),
-    # Templates and label maps live at the top of the repository; in a wheel they are found as data of the package.
-    package_data={"kpt_tools": ["py.typed"]},
-    data_files=[],
+    # Templates and label maps live at the top of the repository; a wheel carries them inside the package.
+    packages=[*find_packages(include=["kpt_tools", "kpt_tools.*"]), *(f"kpt_tools.{name}" for name in RESOURCES)],
+    package_dir={f"kpt_tools.{name}": name for name in RESOURCES},
+    package_data={"kpt_tools": ["py.typed"], **{f"kpt_tools.{name}": list(files) for name, files in RESOURCES.items()}},
+    include_package_data=False,
     install_requires=[
         "click>=8.1",
         "rich>=13",

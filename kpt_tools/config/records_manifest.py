@@ -26,6 +26,7 @@ class SplitRecords:
         images: number of records in all shards, as read back.
         instances: number of objects in them.
         labelled_keypoints: number of keypoints with v > 0 in them.
+        max_instances: the most objects in one image; 0 if unknown.
     """
 
     pattern: str
@@ -33,6 +34,7 @@ class SplitRecords:
     images: int
     instances: int
     labelled_keypoints: int
+    max_instances: int = 0
 
 
 @dataclass(frozen=True)

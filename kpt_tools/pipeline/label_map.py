@@ -148,17 +148,17 @@ def _refuse_gaps(ids: Sequence[int], start: int, what: str) -> None:
 def _format_item(item: LabelMapItem) -> str:
     lines = [
         "item {",
-        f"  name: {_quoted(item.name)}",
+        f"  name: {quoted(item.name)}",
         f"  id: {item.id}",
-        f"  display_name: {_quoted(item.name)}",
+        f"  display_name: {quoted(item.name)}",
     ]
     for keypoint in item.keypoints:
         comment = "" if keypoint.name == keypoint.label else f"  # name: {json.dumps(keypoint.name)}"
-        lines.append(f"  keypoints {{ id: {keypoint.id} label: {_quoted(keypoint.label)} }}{comment}")
+        lines.append(f"  keypoints {{ id: {keypoint.id} label: {quoted(keypoint.label)} }}{comment}")
     return "\n".join([*lines, "}", ""])
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """`text` as a text-format string literal; protobuf itself does the escaping."""
     message = _message_class()()
     message.item.add(name=text)

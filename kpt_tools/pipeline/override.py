@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def apply_override(message: Any, assignment: str) -> Override:
     before_members = _oneof_members(message)
     owner, last = _descend(message, steps)
     field = _field(owner, last, message)
-    before = _text(owner, field, last)
+    before = "(new)" if last.key == "+" else _text(owner, field, last)
     _assign(owner, field, last, value.strip())
     lost = before_members - _oneof_members(message)
     return Override(path.strip(), before, _text(owner, field, last), ", ".join(sorted(lost)))
@@ -94,23 +95,33 @@ def _field(owner: Any, step: _Step, root: Any) -> Any:
     known = owner.DESCRIPTOR.fields_by_name
     if step.name in known:
         return known[step.name]
-    elsewhere = sorted(set(_paths_to(root, step.name)))
-    hint = f"; did you mean '{elsewhere[0]}'?" if elsewhere else did_you_mean(step.name, list(known))
+    hint = _hint(step.name, list(known), root)
     raise ConfigError(f"--set {step.path}: {owner.DESCRIPTOR.name} has no field '{step.name}'{hint}")
 
 
-def _paths_to(message: Any, name: str, prefix: str = "") -> Iterator[str]:
-    """Paths of fields called `name` anywhere below `message`, among the sub-messages that are set."""
-    for field_name in message.DESCRIPTOR.fields_by_name:
-        if field_name == name:
-            yield prefix + name
+def _hint(name: str, known: list[str], root: Any) -> str:
+    """Fields that were perhaps meant: the same name elsewhere, a similar one here, a similar one elsewhere."""
+    paths: dict[str, list[str]] = {}
+    for leaf, path in _paths(root):
+        paths.setdefault(leaf, []).append(path)
+    if name in paths:
+        return f"; did you mean {' or '.join(paths[name][:3])}?"
+    if difflib.get_close_matches(name, known, n=1, cutoff=0.5):
+        return did_you_mean(name, known)
+    near = difflib.get_close_matches(name, paths, n=1, cutoff=0.7)
+    return f"; did you mean {' or '.join(paths[near[0]][:3])}?" if near else did_you_mean(name, known)
+
+
+def _paths(message: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Name and path of every field of `message` and of the sub-messages that are set."""
+    for name in message.DESCRIPTOR.fields_by_name:
+        yield name, prefix + name
     for field, value in message.ListFields():
         if field.message_type is None or _is_map(field):
             continue
-        rows = enumerate(value) if _is_repeated(field) else [(None, value)]
-        for index, row in rows:
+        for index, row in enumerate(value) if _is_repeated(field) else [(None, value)]:
             place = field.name if index is None else f"{field.name}[{index}]"
-            yield from _paths_to(row, name, f"{prefix}{place}.")
+            yield from _paths(row, f"{prefix}{place}.")
 
 
 def _element(owner: Any, field: Any, step: _Step) -> Any:

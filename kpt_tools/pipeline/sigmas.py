@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kpt_tools.config.base import did_you_mean
 from kpt_tools.entities import LabelMap, LabelMapItem
 from kpt_tools.errors import ConfigError
+from kpt_tools.fsio import read_json
 
 DEFAULT_SIGMA = 0.05
 LARGEST_SIGMA = 0.5
 """COCO's largest is 0.107. With sigma 5, every prediction scores OKS > 0.99."""
+
+
+def read_sigmas(text: str, label_map: LabelMap) -> tuple[float, ...]:
+    """Sigma per slot from an option: a number for all, or the path of a JSON file as in `sigmas_of`.
+
+    Raises:
+        ConfigError: see `sigmas_of`, or there is no such file.
+        DataError: the file is not JSON.
+    """
+    try:
+        value: Any = float(text)
+    except ValueError:
+        value = read_json(Path(text), what="JSON file of OKS sigmas, or a number")
+    return sigmas_of(value, label_map, f"--sigmas {text}")
 
 
 def sigmas_of(value: Any, label_map: LabelMap, source: str) -> tuple[float, ...]:

@@ -37,7 +37,7 @@ def struct() -> struct_pb2.Value:
         pytest.param("options.deprecated=true", "False (default)", "True", id="bool-in-unset-message"),
         pytest.param("options.java_outer_classname='x'", " (default)", "x", id="single-quotes"),
         pytest.param("dependency[1]=z", "y", "z", id="repeated-text"),
-        pytest.param("dependency[+]=z", "y", "z", id="append"),
+        pytest.param("dependency[+]=z", "(new)", "z", id="append"),
         pytest.param("dependency=['p', 'q']", "[x, y]", "[p, q]", id="whole-list"),
         pytest.param("public_dependency=[1, 2]", "[0]", "[1, 2]", id="whole-numbers"),
         pytest.param("dependency=[]", "[x, y]", "[]", id="no-list"),
@@ -52,7 +52,7 @@ def test_sets(assignment: str, before: str | None, after: str) -> None:
     assert done.path == assignment.split("=")[0]
     assert done.after == after
     assert before is None or done.before == before
-    assert apply_override(file, assignment).before == (after if "[+]" not in assignment else "z")
+    assert apply_override(file, assignment).before == ("(new)" if "[+]" in assignment else after)
 
 
 def test_appending_a_message() -> None:
@@ -103,7 +103,11 @@ def test_maps_and_oneofs(assignment: str, done: Override) -> None:
         pytest.param(
             proto_file(), "message_type[0].feild[0].number=3", "DescriptorProto has no field 'feild'", id="deep-typo"
         ),
-        pytest.param(proto_file(), "number=3", r"did you mean 'message_type\[0\].field\[0\].number'", id="elsewhere"),
+        pytest.param(proto_file(), "number=3", r"did you mean message_type\[0\]\.field\[0\]\.number\?", id="elsewhere"),
+        pytest.param(
+            proto_file(), "numbr=3", r"did you mean message_type\[0\]\.field\[0\]\.number\?", id="near-elsewhere"
+        ),
+        pytest.param(proto_file(), "xyzzy=3", "known: dependency, edition, ", id="nothing-near"),
         pytest.param(proto_file(), "name.x=3", "is text, so nothing lies below it", id="below-a-scalar"),
         pytest.param(proto_file(), "name[0]=3", "'name' is not repeated", id="index-on-scalar"),
         pytest.param(proto_file(), "options[0].deprecated=true", "'options' is not repeated", id="index-on-message"),

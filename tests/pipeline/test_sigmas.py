@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from kpt_tools.entities import Category, LabelMap
 from kpt_tools.errors import ConfigError
 from kpt_tools.pipeline.label_map import label_map_of
-from kpt_tools.pipeline.sigmas import sigmas_of, std_of
+from kpt_tools.pipeline.sigmas import read_sigmas, sigmas_of, std_of
 
 
 def two_classes() -> LabelMap:
@@ -55,3 +56,14 @@ def test_refused(value: Any, match: str) -> None:
 @pytest.mark.parametrize(("sigma", "std"), [(0.025, 1.0), (0.05, 1.0), (0.107, 1.07), (0.15, 1.5), (0.5, 2.0)])
 def test_heatmap_width(sigma: float, std: float) -> None:
     assert std_of(sigma) == std
+
+
+def test_an_option_is_a_number_or_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "sigmas.json"
+    path.write_text('{"nose": 0.1}')
+    assert read_sigmas("0.07", two_classes()) == (0.07, 0.07, 0.07)
+    assert read_sigmas(str(path), two_classes()) == (0.1, 0.05, 0.1)
+    with pytest.raises(ConfigError, match="no such file; expected a JSON file of OKS sigmas, or a number"):
+        read_sigmas("0,07", two_classes())
+    with pytest.raises(ConfigError, match="--sigmas 5: sigma is 5; expected above 0 and at most"):
+        read_sigmas("5", two_classes())

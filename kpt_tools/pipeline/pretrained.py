@@ -1,0 +1,78 @@
+"""Pretrained models in the layout of the TF2 detection zoo: ``<name>/checkpoint/ckpt-0.index`` and so on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from kpt_tools.errors import ConfigError
+from kpt_tools.pipeline.template import TemplateInfo
+
+_NUMBER = re.compile(r"ckpt-(\d+)\.index")
+_EXTRACTOR = re.compile(r"feature_extractor\s*:?\s*\{[^{}]*?\btype\s*:\s*[\"']([^\"']+)[\"']")
+
+
+def find_checkpoint(folder: Path) -> Path | None:
+    """The prefix of a checkpoint (``.../checkpoint/ckpt-0``) in a zoo-layout folder or a folder of checkpoints.
+
+    The zoo's own is ``ckpt-0``; where there is none, the highest number counts. None if there is no checkpoint.
+    """
+    for place in (folder / "checkpoint", folder):
+        found = {int(match.group(1)): path for path in place.glob("ckpt-*.index") if (match := _number(path))}
+        if found:
+            return found[0 if 0 in found else max(found)].with_suffix("")
+    return None
+
+
+def choose_checkpoint(info: TemplateInfo, models: Path, *, pretrained: str | None, fresh: bool) -> Path | None:
+    """The checkpoint that the training starts from; None for a fresh start.
+
+    Args:
+        info: the template; it names its zoo model.
+        models: the folder of pretrained models.
+        pretrained: another model, as a folder's name under `models` or as a path.
+        fresh: start from scratch.
+
+    Raises:
+        ConfigError: the model is not there, or was made with another feature extractor; or `pretrained` and
+            `fresh` contradict each other.
+    """
+    if fresh and pretrained:
+        raise ConfigError(f"--fresh and --pretrained {pretrained} contradict each other; give one of them.")
+    if fresh or not (pretrained or info.zoo_model):
+        return None
+    folder = _folder(models, pretrained) if pretrained else models / info.zoo_model
+    checkpoint = find_checkpoint(folder)
+    if checkpoint is None and pretrained:
+        raise ConfigError(
+            f"--pretrained {pretrained}: no checkpoint in {folder}; expected {folder / 'checkpoint' / 'ckpt-0.index'}."
+        )
+    if checkpoint is None:
+        raise ConfigError(
+            f"{folder}: the pretrained model of this template is not there. Either download {info.zoo_url} and unpack "
+            f"it in {models}, or train from scratch with --fresh (needs far more images and time)."
+        )
+    _refuse_other_extractor(folder, info.extractor)
+    return checkpoint
+
+
+def _number(path: Path) -> re.Match[str] | None:
+    return _NUMBER.fullmatch(path.name)
+
+
+def _folder(models: Path, pretrained: str) -> Path:
+    below = models / pretrained
+    return below if below.is_dir() else Path(pretrained)
+
+
+def _refuse_other_extractor(folder: Path, extractor: str) -> None:
+    """Compare with the model's own pipeline.config, where it has one."""
+    path = folder / "pipeline.config"
+    if not path.is_file():
+        return
+    found = _EXTRACTOR.search(path.read_text(encoding="utf-8", errors="replace"))
+    if found and found.group(1) != extractor:
+        raise ConfigError(
+            f"{path}: its feature extractor is '{found.group(1)}', the template's is '{extractor}': its weights "
+            "would not fit. Choose the template or the model that belongs to the other."
+        )

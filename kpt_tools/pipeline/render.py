@@ -1,0 +1,134 @@
+"""From classes, schedule and paths to the text of a pipeline.config."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kpt_tools.entities import Category, LabelMap, LabelMapItem
+from kpt_tools.pipeline.flips import Flips
+from kpt_tools.pipeline.label_map import quoted
+from kpt_tools.pipeline.schedule import Schedule
+from kpt_tools.pipeline.sigmas import std_of
+from kpt_tools.pipeline.template import Template, fill
+
+LEAST_BOXES = 100
+"""The OD API's own limit of objects per image; objects beyond the limit are cut off without a word."""
+_VERTICAL = "vertical_flip_permutation"
+
+
+@dataclass(frozen=True)
+class PipelineInputs:
+    """Everything that a template wants to know.
+
+    Attributes:
+        label_map: classes and keypoint slots.
+        skeleton: pairs of slot ids.
+        sigmas: OKS sigma per slot.
+        flips: what mirror images do to slots.
+        schedule: batch, steps, learning rate.
+        label_map_path: as the OD API will open it.
+        train_records: glob of the training shards.
+        val_records: glob of the validation shards; None if there are none.
+        max_instances: the most objects in one image; 0 if unknown.
+        checkpoint: prefix of the checkpoint to fine-tune from; None for a fresh start.
+    """
+
+    label_map: LabelMap
+    skeleton: tuple[tuple[int, int], ...]
+    sigmas: tuple[float, ...]
+    flips: Flips
+    schedule: Schedule
+    label_map_path: str
+    train_records: str
+    val_records: str | None = None
+    max_instances: int = 0
+    checkpoint: str | None = None
+
+    @property
+    def max_boxes(self) -> int:
+        """Objects per image that training reads."""
+        return max(LEAST_BOXES, self.max_instances)
+
+
+def render(template: Template, inputs: PipelineInputs) -> str:
+    """The text of a pipeline.config.
+
+    Raises:
+        ConfigError: the template and the values do not fit each other.
+    """
+    with_keypoints = [item for item in inputs.label_map.items if item.keypoints]
+    names = _task_names(with_keypoints)
+    classes = [_class_values(item, task, inputs.sigmas) for item, task in zip(with_keypoints, names, strict=True)]
+    validation = [] if inputs.val_records is None else [{"eval_input_path": quoted(inputs.val_records)}]
+    values = _values(template, inputs)
+    return fill(template, values, {"keypoint_class": classes, "validation_split": validation})
+
+
+def skeleton_of(categories: Sequence[Category]) -> tuple[tuple[int, int], ...]:
+    """The skeletons of all classes as pairs of slot ids; `categories` in label-map order."""
+    edges: list[tuple[int, int]] = []
+    first = 0
+    for category in categories:
+        edges += [(first + a, first + b) for a, b in category.skeleton]
+        first += len(category.keypoints)
+    return tuple(edges)
+
+
+def _values(template: Template, inputs: PipelineInputs) -> dict[str, str]:
+    schedule = inputs.schedule
+    values = {
+        "num_classes": str(len(inputs.label_map.items)),
+        "num_keypoints": str(inputs.label_map.num_keypoints),
+        "label_map_path": quoted(inputs.label_map_path),
+        "train_input_path": quoted(inputs.train_records),
+        "batch_size": str(schedule.batch_size),
+        "num_steps": str(schedule.steps),
+        "learning_rate": repr(schedule.learning_rate),
+        "warmup_learning_rate": repr(schedule.warmup_learning_rate),
+        "warmup_steps": str(schedule.warmup_steps),
+        "max_number_of_boxes": str(inputs.max_boxes),
+        "max_box_predictions": str(max(template.info.max_box_predictions, inputs.max_instances)),
+        "horizontal_flip_permutation": _permutation(inputs.flips.permutation),
+        "keypoint_edges": " ".join(f"keypoint_edge {{ start: {a} end: {b} }}" for a, b in inputs.skeleton),
+        "fine_tune": _fine_tune(inputs.checkpoint),
+    }
+    if _VERTICAL in template.placeholders:
+        values[_VERTICAL] = _permutation(inputs.flips.vertical_permutation)
+    return values
+
+
+def _permutation(permutation: Iterable[int]) -> str:
+    return " ".join(f"keypoint_flip_permutation: {slot}" for slot in permutation)
+
+
+def _fine_tune(checkpoint: str | None) -> str:
+    if checkpoint is None:
+        return ""
+    return f'fine_tune_checkpoint: {quoted(checkpoint)} fine_tune_checkpoint_type: "detection"'
+
+
+def _class_values(item: LabelMapItem, task_name: str, sigmas: Sequence[float]) -> dict[str, str]:
+    stds = {keypoint.label: std_of(sigmas[keypoint.id]) for keypoint in item.keypoints}
+    return {
+        "task_name": quoted(task_name),
+        "class_name": quoted(item.name),
+        "label_to_std": _entries("keypoint_label_to_std", stds),
+        "label_to_sigmas": _entries(
+            "keypoint_label_to_sigmas", {keypoint.label: sigmas[keypoint.id] for keypoint in item.keypoints}
+        ),
+    }
+
+
+def _entries(field: str, table: dict[str, float]) -> str:
+    return " ".join(f"{field} {{ key: {quoted(key)} value: {value!r} }}" for key, value in table.items())
+
+
+def _task_names(items: Sequence[LabelMapItem]) -> list[str]:
+    """A name for each class's task that is safe as a TensorFlow name, and unique."""
+    names: list[str] = []
+    for item in items:
+        name = re.sub(r"[^A-Za-z0-9]+", "_", item.name).strip("_").lower() or "class"
+        names.append(name if name not in names else f"{name}_{item.id}")
+    return names
