@@ -6,12 +6,15 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from kpt_tools.errors import ConfigError, DataError, KptToolsError
+
+_STAGING = ".kpt-tools-"
 
 
 @contextlib.contextmanager
@@ -48,6 +51,35 @@ def atomic_open(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def staging_folder(parent: Path) -> Iterator[Path]:
+    """Make a hidden folder in `parent` for outputs that will be moved into place; it is removed at the end.
+
+    What killed processes left behind in `parent` is removed, too.
+
+    Raises:
+        ConfigError: `parent` cannot be written to.
+        KptToolsError: the file system refused the data (disk full, for example).
+    """
+    import psutil  # not needed by commands that only read
+
+    make_folder(parent)
+    for stale in parent.glob(f"{_STAGING}*"):
+        owner = stale.name.removeprefix(_STAGING).partition("-")[0]
+        if not (owner.isdecimal() and psutil.pid_exists(int(owner))):
+            shutil.rmtree(stale, ignore_errors=True)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{os.getpid()}-", dir=parent))
+    except OSError as exc:
+        raise _write_error(parent, exc) from exc
+    try:
+        yield folder
+    except OSError as exc:
+        raise _write_error(Path(exc.filename or parent), exc) from exc
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -58,7 +90,9 @@ def _write_error(path: Path, exc: OSError) -> KptToolsError:
     reason = exc.strerror or str(exc)
     if isinstance(exc, PermissionError | FileExistsError | NotADirectoryError | IsADirectoryError) or exc.errno == 30:
         return ConfigError(f"{path}: cannot be written ({reason}). Choose another output folder or change its rights.")
-    return KptToolsError(f"{path}: writing failed ({reason}). Nothing was left half-written; free the cause and run again.")
+    return KptToolsError(
+        f"{path}: writing failed ({reason}). Nothing was left half-written; free the cause and run again."
+    )
 
 
 def make_folder(path: Path) -> Path:
@@ -129,7 +163,7 @@ def read_json(path: Path, *, what: str) -> Any:
         raise DataError(f"{path}: the file is empty; expected a {what}. Export it again.")
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as exc:
+    except (ValueError, RecursionError) as exc:
         raise DataError(f"{path}: not valid JSON ({exc}); expected a {what}. Export it again.") from exc
 
 

@@ -1,0 +1,113 @@
+"""Which file an image of the JSON means. Never a guess: several candidates are a finding."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from kpt_tools.annotations.codes import finding
+from kpt_tools.entities import Finding, ImageRecord
+from kpt_tools.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """The file of an image, or why there is none; `note` says that the name had to be bent."""
+
+    path: Path | None = None
+    problem: Finding | None = None
+    note: Finding | None = None
+
+
+class ImageFolder:
+    """A folder of images with sub-folders.
+
+    An image is looked for under its `file_name`, under the tails of coco-annotator's `path`
+    (``/datasets/<name>/sub/a.jpg``: ``<name>/sub/a.jpg``, ``sub/a.jpg``), then by its base name anywhere below.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Take the folder `root`.
+
+        Raises:
+            ConfigError: there is no such folder.
+        """
+        if not root.is_dir():
+            what = "is a file" if root.exists() else "no such folder"
+            raise ConfigError(f"{root}: {what}; expected the folder of the annotated images. Check --images.")
+        self.root = root
+
+    def find(self, image: ImageRecord) -> Lookup:
+        """The file of `image`."""
+        name = image.file_name.replace("\\", "/")
+        parts = PurePosixPath(name).parts
+        if name.startswith("/") or ".." in parts or Path(image.file_name).is_absolute():
+            message = f"{image.file_name}: leads out of {self.root}; expected a name inside it. Not opened."
+            return Lookup(problem=finding("image-path-outside", message, image=image.file_name))
+        named = self._existing(name)
+        if named and len(parts) > 1:
+            return Lookup(named)
+        exact = _distinct([named, *(self._existing(tail) for tail in _tails(image.source_path))])
+        if len(exact) == 1:
+            return Lookup(exact[0])
+        return self._ambiguous(image, exact) if exact else self._by_base_name(image, parts[-1] if parts else name)
+
+    def relative(self, path: Path) -> str:
+        """The name of a file of the folder, relative to it, with forward slashes."""
+        return path.relative_to(self.root).as_posix()
+
+    def _existing(self, relative: str) -> Path | None:
+        path = self.root / relative
+        return path if os.path.isfile(path) else None
+
+    def _by_base_name(self, image: ImageRecord, base: str) -> Lookup:
+        found = self._files_by_name.get(_folded(base), [])
+        exact = [path for path in found if path.name == base]
+        if len(exact or found) > 1:
+            return self._ambiguous(image, exact or found)
+        if exact:
+            return Lookup(exact[0])
+        if not found:
+            message = f"{image.file_name}: no such file in {self.root} or below it. Copy it there or correct --images."
+            return Lookup(problem=finding("image-missing", message, image=image.file_name))
+        message = f"{image.file_name}: taken from '{self.relative(found[0])}', whose name differs in case or accents."
+        return Lookup(found[0], note=finding("image-name-case", message, image=image.file_name))
+
+    def _ambiguous(self, image: ImageRecord, paths: Sequence[Path]) -> Lookup:
+        names = ", ".join(f"'{self.relative(path)}'" for path in paths[:3])
+        message = (
+            f"{image.file_name}: could be any of {len(paths)} files ({names}); expected one. "
+            "Write the sub-folder into file_name, or remove the others."
+        )
+        return Lookup(problem=finding("image-ambiguous", message, image=image.file_name))
+
+    @cached_property
+    def _files_by_name(self) -> dict[str, list[Path]]:
+        table: defaultdict[str, list[Path]] = defaultdict(list)
+        for folder, folders, files in os.walk(self.root):
+            folders.sort()
+            for file in sorted(files):
+                table[_folded(file)].append(Path(folder) / file)
+        return table
+
+
+def _folded(name: str) -> str:
+    """A name without differences of case and of Unicode form (macOS writes accents apart)."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _tails(source_path: str) -> list[str]:
+    """Ends of coco-annotator's `path` with at least one folder, longest first; none if it climbs."""
+    parts = [part for part in source_path.replace("\\", "/").split("/") if part]
+    if ".." in parts:
+        return []
+    return ["/".join(parts[start:]) for start in range(len(parts) - 1)]
+
+
+def _distinct(paths: Sequence[Path | None]) -> list[Path]:
+    return list(dict.fromkeys(path for path in paths if path is not None))

@@ -1,0 +1,105 @@
+"""Whether the bytes of a JPEG or PNG are whole, told from their headers alone (no pixel is decoded).
+
+JPEG: ITU-T T.81 annex B. PNG: ISO/IEC 15948, section 5.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Literal
+
+JPEG_START = b"\xff\xd8\xff"
+PNG_START = b"\x89PNG\r\n\x1a\n"
+_JPEG_END = b"\xff\xd9"
+_START_OF_SCAN = 0xDA
+_BASELINE_OR_PROGRESSIVE = frozenset({0xC0, 0xC1, 0xC2})
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What the headers say.
+
+    Attributes:
+        problem: "" if whole, else what is wrong.
+        truncated: the file ends early (rather than being damaged).
+        plain: the usual coding (8-bit baseline or progressive JPEG); others are decoded and stored anew.
+        bits: per channel.
+        palette: PNG with a colour table.
+        exif: PNG with an eXIf chunk (a JPEG's EXIF costs nothing to look for).
+    """
+
+    problem: str = ""
+    truncated: bool = False
+    plain: bool = True
+    bits: int = 8
+    palette: bool = False
+    exif: bool = False
+
+
+def sniff(data: bytes) -> Literal["jpeg", "png", ""]:
+    """The format that the first bytes show, "" for any other."""
+    if data.startswith(JPEG_START):
+        return "jpeg"
+    return "png" if data.startswith(PNG_START) else ""
+
+
+def jpeg_structure(data: bytes) -> Structure:
+    """Walk the segments to the first scan, then look for the end-of-image marker behind it.
+
+    In entropy-coded data 0xFF is always followed by 0x00 or a restart marker, so the marker cannot occur by chance;
+    one in an embedded thumbnail lies before the scan.
+    """
+    position, plain, bits = 2, True, 8
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:
+            return Structure(f"byte {position} should start a JPEG segment")
+        marker = data[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        if marker in _NO_LENGTH:
+            position += 2
+            continue
+        (length,) = struct.unpack_from(">H", data, position + 2)
+        if marker in _FRAMES and position + 5 <= len(data):
+            bits = data[position + 4]
+            plain = marker in _BASELINE_OR_PROGRESSIVE and bits == 8
+        position += 2 + length
+        if marker == _START_OF_SCAN:
+            if data.find(_JPEG_END, position) < 0:
+                return Structure("no end-of-image marker", truncated=True)
+            return Structure(plain=plain, bits=bits)
+    return Structure("no image data", truncated=True)
+
+
+def png_structure(data: bytes) -> Structure:
+    """Walk the chunks to IEND and verify the CRC of those that a decoder needs."""
+    position, header, exif, pixels = len(PNG_START), b"", False, False
+    while position + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        name = data[position + 4 : position + 8]
+        end = position + 12 + length
+        if end > len(data):
+            return Structure(f"it ends inside the chunk {_printable(name)}", truncated=True)
+        (crc,) = struct.unpack_from(">I", data, end - 4)
+        critical = not name[0] & 0x20  # decoders pass over damaged ancillary chunks
+        if critical and zlib.crc32(data[position + 4 : end - 4]) != crc:
+            return Structure(f"the checksum of the chunk {_printable(name)} at byte {position} is wrong")
+        if name == b"IHDR":
+            header = data[position + 8 : end - 4]
+        exif = exif or name == b"eXIf"
+        pixels = pixels or name == b"IDAT"
+        if name == b"IEND":
+            if len(header) != 13 or not pixels:
+                return Structure("it has no header or no pixels")
+            return Structure(bits=header[8], palette=header[9] == 3, exif=exif)
+        position = end
+    return Structure("no end chunk", truncated=True)
+
+
+def _printable(name: bytes) -> str:
+    return name.decode("ascii", "replace") if name.isalpha() else name.hex()

@@ -1,0 +1,212 @@
+"""`kpt-tools make-tfrecord`: COCO keypoints and images -> TFRecord shards, label map, manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from kpt_tools import __version__
+from kpt_tools.annotations.coco import read_coco
+from kpt_tools.annotations.codes import SEVERITY_RANK, finding
+from kpt_tools.annotations.geometry import BoxPolicy
+from kpt_tools.annotations.split import split_images
+from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
+from kpt_tools.config.records_manifest import SplitRecords
+from kpt_tools.entities import Category, LabelMap, Report
+from kpt_tools.errors import DataError
+from kpt_tools.fsio import sha256_of
+from kpt_tools.pipeline.label_map import label_map_of
+from kpt_tools.records.image_file import Verify
+from kpt_tools.records.image_lookup import ImageFolder
+from kpt_tools.records.prepare import PreparePolicy, Sample, prepare_dataset
+from kpt_tools.records.progress import Progress, silent
+from kpt_tools.stages.annotation_input import find_annotations
+from kpt_tools.stages.records_output import Output, write_output
+
+
+@dataclass(frozen=True)
+class MakeTfrecordResult:
+    """What was written and what was found.
+
+    Attributes:
+        out: folder of the shards and of manifest.json.
+        label_map_path: the label map written.
+        label_map: its content.
+        splits: what each split holds, as read back from the shards.
+        images_given: number of images in the JSON files that could be read.
+        instances_given: number of objects in them.
+        report: all findings.
+    """
+
+    out: Path
+    label_map_path: Path
+    label_map: LabelMap
+    splits: dict[str, SplitRecords]
+    images_given: int
+    instances_given: int
+    report: Report = field(default_factory=Report)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was lost."""
+        return not self.report.of_severity("error")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One JSON with its usable samples; category ids are those of the label map."""
+
+    path: Path
+    categories: tuple[Category, ...]
+    samples: list[Sample]
+    images_given: int
+    instances_given: int
+
+
+def make_tfrecord(config: MakeTfrecordConfig, progress: Progress = silent) -> MakeTfrecordResult:
+    """Convert; see docs/make-tfrecord.md for every rule.
+
+    Everything is checked first, then written to a hidden folder, read back, and moved into place.
+
+    Raises:
+        ConfigError: an input does not exist, or the configuration cannot be carried out.
+        DataError: nothing usable, or `strict` and something to complain of; nothing is written then.
+    """
+    report = Report()
+    train = _read_source(find_annotations(config.annotations), config.images, config, report, progress)
+    label_map = label_map_of(train.categories)
+    sources = [train]
+    if config.val_annotations is not None:
+        sources.append(_read_val_source(config, train, report, progress))
+        splits = {"train": train.samples, "val": sources[1].samples}
+    else:
+        splits = _split(train, config, report)
+    _note_shards(splits, config, report)
+    if config.strict:
+        _refuse_findings(report)
+    output = Output(
+        splits={
+            name: [_relabelled(s, sources[-1 if name == "val" else 0], label_map) for s in samples]
+            for name, samples in splits.items()
+        },
+        categories=tuple(replace(c, id=i) for i, c in enumerate(train.categories, start=1)),
+        label_map=label_map,
+        source=_provenance(config, sources),
+    )
+    written = write_output(output, config, report, progress)
+    return MakeTfrecordResult(
+        out=config.out,
+        label_map_path=config.label_map,
+        label_map=label_map,
+        splits=written,
+        images_given=sum(source.images_given for source in sources),
+        instances_given=sum(source.instances_given for source in sources),
+        report=report,
+    )
+
+
+def _read_source(path: Path, images: Path, config: MakeTfrecordConfig, report: Report, progress: Progress) -> _Source:
+    folder = ImageFolder(images)
+    dataset, found = read_coco(path)
+    report.extend(found.findings)
+    policy = PreparePolicy(
+        BoxPolicy(config.boxes_from_keypoints, config.box_padding), cast(Verify, config.verify), config.keep_empty
+    )
+    samples, findings = prepare_dataset(dataset, folder, policy, progress)
+    report.extend(findings)
+    if not any(sample.instances for sample in samples):
+        raise DataError(
+            f"{path}: none of its {len(dataset.images)} images and {len(dataset.instances)} objects can be used with "
+            f"the images in {images}{_worst(report)}; expected at least one image with an object. "
+            "Nothing was written; kpt-tools check tells more."
+        )
+    return _Source(path, dataset.categories, samples, len(dataset.images), len(dataset.instances))
+
+
+def _worst(report: Report) -> str:
+    """The most frequent losses, in brackets."""
+    losses = [f for f in report.findings if f.severity != "info"]
+    counts = Report(losses).counts()
+    listed = ", ".join(f"{code}: {count}" for code, count in list(counts.items())[:3])
+    return f" ({listed}; first: {losses[0].message})" if losses else ""
+
+
+def _read_val_source(config: MakeTfrecordConfig, train: _Source, report: Report, progress: Progress) -> _Source:
+    assert config.val_annotations is not None
+    val = _read_source(config.val_annotations, config.val_images or config.images, config, report, progress)
+    names = {category.name: category for category in train.categories}
+    used = {instance.category_id for sample in val.samples for instance in sample.instances}
+    for category in val.categories:
+        known = names.get(category.name)
+        if known is None and category.id in used:
+            raise DataError(
+                f"{val.path}: class '{category.name}' is not in {train.path} (classes: {', '.join(names)}); "
+                "expected the same classes in both. Rename it, or export both from one project."
+            )
+        if known is not None and known.keypoints != category.keypoints:
+            raise DataError(
+                f"{val.path}: class '{category.name}' has the keypoints {', '.join(category.keypoints) or 'none'}; "
+                f"in {train.path} they are {', '.join(known.keypoints) or 'none'}. Expected the same in both."
+            )
+    train_files = {sample.path.resolve() for sample in train.samples}
+    for sample in val.samples:
+        if sample.path.resolve() in train_files:
+            name = sample.source.file_name
+            message = f"{name}: in {train.path.name} and in {val.path.name}; it is trained on and measured on."
+            report.extend([finding("image-in-both-splits", message, image=name)])
+    return val
+
+
+def _split(train: _Source, config: MakeTfrecordConfig, report: Report) -> dict[str, list[Sample]]:
+    images = [sample.source for sample in train.samples]
+    found = split_images(images, val=config.val or 0.0, seed=config.seed, group_by=config.group_by)
+    report.extend(found.findings)
+    inside = set(found.val)
+    splits = {"train": [s for s in train.samples if s.source.id not in inside]}
+    if inside:
+        splits["val"] = [s for s in train.samples if s.source.id in inside]
+    return splits
+
+
+def _note_shards(splits: Mapping[str, Sequence[Sample]], config: MakeTfrecordConfig, report: Report) -> None:
+    for name, samples in splits.items():
+        if config.shards is not None and config.shards > len(samples):
+            message = f"{name}: {config.shards} shards asked for, {len(samples)} images; one image per shard."
+            report.extend([finding("shards-limited", message)])
+
+
+def _refuse_findings(report: Report) -> None:
+    serious = [f for f in report.findings if f.severity != "info"]
+    if not serious:
+        return
+    serious.sort(key=lambda f: SEVERITY_RANK[f.severity])
+    counts = ", ".join(f"{code}: {count}" for code, count in Report(serious).counts().items())
+    raise DataError(
+        f"--strict: {len(serious)} findings ({counts}); first: {serious[0].message} Nothing was written; "
+        "kpt-tools check lists them all."
+    )
+
+
+def _relabelled(sample: Sample, source: _Source, label_map: LabelMap) -> Sample:
+    """The sample with the label map's class ids."""
+    ids = {}
+    for category in source.categories:
+        item = label_map.by_name(category.name)
+        if item is not None:
+            ids[category.id] = item.id
+    instances = tuple(replace(instance, category_id=ids[instance.category_id]) for instance in sample.instances)
+    return replace(sample, instances=instances)
+
+
+def _provenance(config: MakeTfrecordConfig, sources: Sequence[_Source]) -> dict[str, Any]:
+    options = {
+        name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(config).items()
+    }
+    return {
+        "annotations": [{"path": str(source.path), "sha256": sha256_of(source.path)} for source in sources],
+        "options": options,
+        "versions": {"kpt-tools": __version__},
+    }
