@@ -44,26 +44,30 @@ def run_child(command: Sequence[str], log: Path, on_event: OnEvent) -> ChildResu
         EngineError: the child failed, or was killed; the message has its last error and the log's path.
     """
     make_folder(log.parent)
-    interrupted = False
     with log.open("a", encoding="utf-8") as sink:
         sink.write(f"$ {' '.join(command)}\n")
         sink.flush()
-        process = _start(command)
-        while True:
-            try:
-                _pump(process, sink, on_event)
-                returncode = process.wait()
-                break
-            except KeyboardInterrupt:
-                process.send_signal(signal.SIGKILL if interrupted else signal.SIGINT)
-                interrupted = True
-            except BaseException:
-                process.kill()
-                process.wait()
-                raise
-    if returncode != 0 and not interrupted:
-        raise EngineError(describe_failure(returncode, log))
+        with _start(command) as process:
+            interrupted = _attend(process, sink, on_event)
+    if process.returncode != 0 and not interrupted:
+        raise EngineError(describe_failure(process.returncode, log))
     return ChildResult(interrupted, log)
+
+
+def _attend(process: subprocess.Popen[str], sink: Any, on_event: OnEvent) -> bool:
+    """Read the child's output until it ends; whether Ctrl-C was pressed."""
+    interrupted = False
+    while True:
+        try:
+            _pump(process, sink, on_event)
+            process.wait()
+            return interrupted
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGKILL if interrupted else signal.SIGINT)
+            interrupted = True
+        except BaseException:
+            process.kill()
+            raise
 
 
 def _start(command: Sequence[str]) -> subprocess.Popen[str]:

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from kpt_tools.odapi import checkpoints
+
+
+def write_checkpoint(run, name: str) -> None:
+    (run / f"{name}.index").write_bytes(b"i")
+    (run / f"{name}.data-00000-of-00001").write_bytes(b"d")
+    (run / "checkpoint").write_text(
+        f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "ckpt-1"\nall_model_checkpoint_paths: "{name}"\n'
+    )
+
+
+def test_latest_is_what_the_state_file_names(tmp_path) -> None:
+    write_checkpoint(tmp_path, "ckpt-1")
+    write_checkpoint(tmp_path, "ckpt-40")
+    found = checkpoints.latest(tmp_path)
+    assert found == checkpoints.CheckpointFile(tmp_path / "ckpt-40", 40)
+
+
+def test_a_moved_run_is_found_by_name(tmp_path) -> None:
+    write_checkpoint(tmp_path, "ckpt-7")
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "/elsewhere/run/ckpt-7"\n')
+    found = checkpoints.latest(tmp_path)
+    assert found is not None
+    assert found.prefix == tmp_path / "ckpt-7"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(None, id="no-state-file"),
+        pytest.param("", id="empty"),
+        pytest.param('model_checkpoint_path: "ckpt-9"\n', id="files-gone"),
+        pytest.param('model_checkpoint_path: "model"\n', id="no-step"),
+    ],
+)
+def test_none_where_nothing_can_be_restored(tmp_path, state: str | None) -> None:
+    if state is not None:
+        (tmp_path / "checkpoint").write_text(state)
+    assert checkpoints.latest(tmp_path) is None
+
+
+def test_exists_wants_index_and_data(tmp_path) -> None:
+    (tmp_path / "ckpt-0.index").write_bytes(b"i")
+    assert not checkpoints.exists(tmp_path / "ckpt-0")
+    (tmp_path / "ckpt-0.data-00000-of-00001").write_bytes(b"d")
+    assert checkpoints.exists(tmp_path / "ckpt-0")

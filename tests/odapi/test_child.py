@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from kpt_tools.errors import EngineError
+from kpt_tools.odapi import events
+from kpt_tools.odapi.child import child_environment, run_child
+
+
+def script(body: str) -> list[str]:
+    return [sys.executable, "-u", "-c", body]
+
+
+def press_ctrl_c() -> None:
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+
+def test_events_arrive_and_everything_is_logged(tmp_path) -> None:
+    found: list[dict] = []
+    body = "from kpt_tools.odapi import events\nprint('hello')\nevents.emit('step', step=3)\n"
+    result = run_child(script(body), tmp_path / "run" / "log", found.append)
+    assert found == [{"kind": "step", "step": 3}]
+    assert not result.interrupted
+    assert "hello" in result.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("body", "match"),
+    [
+        pytest.param("raise ValueError('no such flag')", r"failed: ValueError: no such flag \(whole log: ", id="exception"),
+        pytest.param(
+            "raise type('ResourceExhaustedError', (Exception,), {})('OOM when allocating tensor')",
+            "out of memory: .*OOM when allocating",
+            id="out-of-memory",
+        ),
+        pytest.param("import os; os.kill(os.getpid(), 9)", "killed by the system, most often for lack of memory", id="sigkill"),
+        pytest.param("import os; print('x'); os.kill(os.getpid(), 15)", "died of signal 15 after: x", id="sigterm"),
+        pytest.param("import sys; print('bad words'); sys.exit(3)", "failed: bad words", id="exit-status"),
+    ],
+)
+def test_a_failing_child_is_one_clear_error(tmp_path, body: str, match: str) -> None:
+    with pytest.raises(EngineError, match=match):
+        run_child(script(body), tmp_path / "log", lambda event: None)
+
+
+def test_an_old_failure_in_the_log_is_not_reported_again(tmp_path) -> None:
+    log = tmp_path / "log"
+    with pytest.raises(EngineError, match="first"):
+        run_child(script("raise ValueError('first')"), log, lambda event: None)
+    with pytest.raises(EngineError, match="failed: quiet"):
+        run_child(script("import sys; print('quiet'); sys.exit(1)"), log, lambda event: None)
+
+
+def test_ctrl_c_lets_the_child_save_and_end(tmp_path) -> None:
+    body = (
+        "import signal, sys, time\n"
+        "from kpt_tools.odapi import events\n"
+        "stop = []\n"
+        "signal.signal(signal.SIGINT, lambda *a: stop.append(1))\n"
+        "events.emit('ready')\n"
+        "while not stop: time.sleep(0.01)\n"
+        "events.emit('saved')\n"
+    )
+    found: list[str] = []
+
+    def on_event(event: dict) -> None:
+        found.append(event["kind"])
+        if event["kind"] == "ready":
+            threading.Timer(0.1, press_ctrl_c).start()
+
+    result = run_child(script(body), tmp_path / "log", on_event)
+    assert result.interrupted
+    assert found == ["ready", "saved"]
+
+
+def test_a_second_ctrl_c_kills(tmp_path) -> None:
+    body = (
+        "import signal, time\n"
+        "from kpt_tools.odapi import events\n"
+        "signal.signal(signal.SIGINT, lambda *a: events.emit('deaf'))\n"
+        "events.emit('ready')\n"
+        "while True: time.sleep(0.01)\n"
+    )
+    begin = time.monotonic()
+    result = run_child(
+        script(body), tmp_path / "log", lambda event: threading.Timer(0.1, press_ctrl_c).start()
+    )
+    assert result.interrupted
+    assert time.monotonic() - begin < 30
+
+
+def test_a_failing_callback_does_not_leave_the_child_behind(tmp_path) -> None:
+    body = "import os, time\nfrom kpt_tools.odapi import events\nevents.emit('pid', pid=os.getpid())\ntime.sleep(60)\n"
+    pids: list[int] = []
+
+    def explode(event: dict) -> None:
+        pids.append(event["pid"])
+        raise RuntimeError("callback failed")
+
+    with pytest.raises(RuntimeError, match="callback failed"):
+        run_child(script(body), tmp_path / "log", explode)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        pytest.param('@kpt-event {"kind": "step", "step": 1}\n', {"kind": "step", "step": 1}, id="event"),
+        pytest.param("step 1\n", None, id="ordinary"),
+        pytest.param('@kpt-event {"kind": "st', None, id="cut"),
+        pytest.param("@kpt-event [1]\n", None, id="no-object"),
+    ],
+)
+def test_event_lines(line: str, expected: object) -> None:
+    assert events.parse(line) == expected
+
+
+def test_environment_reduces_chatter_but_respects_the_user() -> None:
+    assert child_environment({})["TF_CPP_MIN_LOG_LEVEL"] == "1"
+    assert child_environment({"TF_CPP_MIN_LOG_LEVEL": "0", "PYTHONPATH": "x"})["TF_CPP_MIN_LOG_LEVEL"] == "0"
+    assert child_environment({"PYTHONPATH": "x"})["PYTHONPATH"].endswith(os.pathsep + "x")

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from kpt_tools.errors import EngineError, MissingDependencyError
+from kpt_tools.odapi import compat
+from kpt_tools.odapi.child import program, run_child
+from kpt_tools.odapi.fixes import FIXES
+
+
+def fix_named(name: str):
+    return next(fix for fix in FIXES if fix.name == name)
+
+
+def empty_fonts() -> ModuleType:
+    module = ModuleType("PIL.ImageFont")
+    module.ImageFont = type("ImageFont", (), {})
+    module.FreeTypeFont = type("FreeTypeFont", (), {})
+    return module
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("resnet-legacy-keras", ModuleType("resnet_v1")),
+        ("mobilenet-no-download", ModuleType("extractor")),
+        ("mobilenet-no-download-plain", ModuleType("extractor")),
+        ("pillow-getsize", empty_fonts()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_fix_that_does_not_find_its_target_fails_loudly(name: str, module: ModuleType) -> None:
+    with pytest.raises(EngineError, match=f"compatibility fix '{name.removesuffix('-plain')}': .* was not found"):
+        fix_named(name).apply(module)
+
+
+@pytest.mark.odapi
+def test_int64_fix_fails_loudly_without_its_target() -> None:
+    pytest.importorskip("tensorflow")
+    with pytest.raises(EngineError, match="compatibility fix 'int64-list-bools'"):
+        fix_named("int64-list-bools").apply(ModuleType("dataset_util"))
+
+
+def test_mobilenet_fix_builds_without_weights_and_checks_the_keyword() -> None:
+    calls = []
+    module = ModuleType("extractor")
+    module.mobilenetv2 = SimpleNamespace(mobilenet_v2=lambda *args, **kwargs: calls.append(kwargs))
+    assert fix_named("mobilenet-no-download").apply(module)
+    module.mobilenetv2.mobilenet_v2(alpha=1.0, weights="imagenet")
+    assert calls == [{"alpha": 1.0, "weights": None}]
+    with pytest.raises(EngineError, match="the keyword 'weights'"):
+        module.mobilenetv2.mobilenet_v2(alpha=1.0)
+
+
+def test_estimator_fix_is_not_needed_where_estimator_is() -> None:
+    tensorflow = SimpleNamespace(compat=SimpleNamespace(v1=SimpleNamespace(estimator=object())))
+    assert not fix_named("estimator-stub").apply(tensorflow)
+
+
+def test_every_fix_says_why_and_for_which_versions() -> None:
+    assert len(FIXES) >= 8
+    assert len({fix.name for fix in FIXES}) == len(FIXES)
+    assert all(fix.reason and fix.versions and fix.module for fix in FIXES)
+
+
+def test_a_stand_in_refuses_to_be_used() -> None:
+    stub = compat._StubModule("lvis.eval")
+    with pytest.raises(MissingDependencyError, match=r"lvis\.eval\.LVISEval is a stand-in; install the package lvis"):
+        stub.LVISEval()
+
+
+def test_keras_3_already_loaded_is_refused() -> None:
+    code = (
+        "import sys, types; sys.modules['tensorflow'] = types.ModuleType('tensorflow')\n"
+        "from kpt_tools.odapi import compat\n"
+        "try: compat._choose_legacy_keras()\n"
+        "except compat.EngineError as exc: print(exc)\n"
+    )
+    environment = {"PYTHONPATH": compat.__file__.rsplit("/kpt_tools/", 1)[0]}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert "TensorFlow was imported before the OD API could be prepared" in done.stdout
+
+
+@pytest.mark.odapi
+@pytest.mark.slow
+def test_the_unmodified_od_api_imports_and_every_fix_was_tried(tmp_path) -> None:
+    pytest.importorskip("object_detection")
+    found: list[dict] = []
+    run_child(program("selfcheck"), tmp_path / "log", found.append)
+    assert [event["kind"] for event in found] == ["selfcheck"]
+    assert set(found[0]["states"].values()) <= {compat.STATE_APPLIED, compat.STATE_NOT_NEEDED}
+    assert {fix.name for fix in FIXES} <= set(found[0]["states"])
+    assert found[0]["states"]["legacy-keras"] == compat.STATE_APPLIED
+    log = (tmp_path / "log").read_text()
+    assert "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION" not in log
