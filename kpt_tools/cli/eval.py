@@ -36,5 +36,5 @@ def command(**settings: object) -> int:
     console = Console()
     for table in tables(outcome.result, outcome.truth):
         console.print(table)
-    console.print(f"All of it is in {written}", highlight=False)
+    console.print(f"All of it is in {written}", highlight=False, markup=False, soft_wrap=True)
     return DataError.exit_code if outcome.lost else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich.markup import escape
 from rich.table import Table
 
 from kpt_tools.metrics.pck import PCK_FRACTIONS, KeypointErrors
@@ -23,14 +24,14 @@ def tables(result: EvalResult, truth: str) -> Iterator[Table]:
 
 def _precision_table(result: EvalResult, truth: str) -> Table:
     table = Table(
-        title=f"{result.images} images of {truth}",
+        title=escape(f"{result.images} images of {truth}"),
         caption=f"AP over thresholds .50:.05:.95; OKS with sigma {result.sigma_text}, area {result.area}",
     )
     table.add_column("class")
     for name in ("objects", "box AP", "AP50", "AP75", "OKS AP", "AP50", "AP75"):
         table.add_column(name, justify="right")
     for part in result.classes:
-        table.add_row(part.name, str(part.objects), *_precision(part.box), *_precision(part.oks))
+        table.add_row(escape(part.name), str(part.objects), *_precision(part.box), *_precision(part.oks))
     if len(result.classes) > 1:
         objects = str(sum(part.objects for part in result.classes))
         table.add_section()
@@ -39,12 +40,12 @@ def _precision_table(result: EvalResult, truth: str) -> Table:
 
 
 def _keypoint_table(part: ClassResult) -> Table:
-    table = Table(title=f"Keypoints of {part.name}", caption=_caption(part))
+    table = Table(title=escape(f"Keypoints of {part.name}"), caption=_caption(part))
     table.add_column("keypoint")
     for name in ("labelled", *_PCK_NAMES, "median px", "95 % px", "sigma"):
         table.add_column(name, justify="right")
     for keypoint in part.keypoints:
-        table.add_row(keypoint.name, *_errors(keypoint.errors), f"{keypoint.sigma:g}")
+        table.add_row(escape(keypoint.name), *_errors(keypoint.errors), f"{keypoint.sigma:g}")
     if part.errors:
         table.add_section()
         table.add_row("all", *_errors(part.errors), "")

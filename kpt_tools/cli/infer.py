@@ -45,16 +45,17 @@ def command(**settings: object) -> int:
 
 
 def _table(result: InferResult) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     speed = result.images_per_second
-    table = Table(title=f"Detections in {result.out}", show_header=False)
+    table = Table(title=escape(f"Detections in {result.out}"), show_header=False)
     table.add_row("images", str(result.images))
     for name, count in result.detections.items():
-        table.add_row(f"detections of {name}", str(count))
+        table.add_row(escape(f"detections of {name}"), str(count))
     table.add_row("images without a detection", str(result.empty))
     table.add_row("images that failed", str(len(result.failed)))
     table.add_row("images/s (model alone)", f"{speed:.1f}" if speed else "n/a")
     if result.contact_sheet:
-        table.add_row("contact sheet", str(result.contact_sheet))
+        table.add_row("contact sheet", escape(str(result.contact_sheet)))
     return table

@@ -154,10 +154,10 @@ def _draw(image: Image.Image, objects: Sequence[_Object], skeleton: Sequence[tup
     for item in objects:
         pen.box(item)
     for item in objects:
+        pen.caption(item)
+    for item in objects:
         pen.skeleton(item, skeleton)
         pen.points(item)
-    for item in objects:
-        pen.caption(item)
     if fine > 1:
         layer = layer.resize(picture.size, Image.Resampling.BOX)
     return Image.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
@@ -172,8 +172,8 @@ class _Pen:
         self.draw: ImageDraw.ImageDraw = ImageDraw.Draw(layer)
         self.size = layer.size
         self.fine = fine
-        self.line = max(1.25, side * 0.0026) * fine
-        self.radius = max(2.4, side * 0.0052) * fine
+        self.line = max(1.75, side * 0.0026) * fine
+        self.radius = max(2.6, side * 0.0052) * fine
         self.font = font_of(round(max(10.0, side * 0.019) * fine))
 
     def box(self, item: _Object) -> None:
@@ -181,11 +181,11 @@ class _Pen:
         if item.box is None:
             return
         x, y, width, height = (value * self.fine for value in item.box)
-        corners = (x, y, x + max(width, 1.0), y + max(height, 1.0))
         seam = self.line * 0.45
-        outer = (corners[0] - seam, corners[1] - seam, corners[2] + seam, corners[3] + seam)
-        self.draw.rectangle(outer, outline=(*_DARK, 110), width=round(self.line + 2 * seam))
-        self.draw.rectangle(corners, outline=(*class_colour(item.class_id), 255), width=round(self.line))
+        for colour, thick in (((*_DARK, 110), self.line + 2 * seam), ((*class_colour(item.class_id), 255), self.line)):
+            half = thick / 2  # Pillow draws the outline inwards; the middle of the line is to lie on the box
+            corners = (x - half, y - half, x + max(width, 1.0) + half, y + max(height, 1.0) + half)
+            self.draw.rectangle(corners, outline=colour, width=max(1, round(thick)))
 
     def skeleton(self, item: _Object, edges: Sequence[tuple[int, int]]) -> None:
         """Edges between drawn points, each half in the colour of its point."""
@@ -211,16 +211,17 @@ class _Pen:
                 self._disc(point, self.radius * 0.62, (*_DARK, 255))
 
     def caption(self, item: _Object) -> None:
-        """The name on a plate above the box, or inside it at the upper edge of the picture."""
+        """The name on a plate above the box; below it where there is no room, else inside."""
         if item.box is None:
             return
-        x, y, _, _ = (value * self.fine for value in item.box)
+        x, y, _, box_height = (value * self.fine for value in item.box)
         pad = self.line * 1.4
         left, top, right, bottom = self.draw.textbbox((0, 0), item.caption, font=self.font)
         height = text_height(self.font) + 2 * pad * 0.6
         width = right - left + 2 * pad
         plate_x = min(max(x, 0.0), max(self.size[0] - width, 0.0))
-        plate_y = y - height if y >= height else max(y, 0.0)
+        below = y + box_height + height <= self.size[1]
+        plate_y = y - height if y >= height else y + box_height if below else max(y, 0.0)
         colour = class_colour(item.class_id)
         box = (plate_x, plate_y, plate_x + width, plate_y + height)
         self.draw.rounded_rectangle(box, radius=self.line, fill=(*colour, 225))

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kpt_tools.errors import ConfigError
+from kpt_tools.inference.sources import find_images, natural_key
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Images, other files and hidden ones; the content does not matter here."""
+    names = ["img10.jpg", "img2.JPG", "sub/a.png", "sub/deep/b.tiff", "notes.txt", ".hidden.jpg", ".git/c.jpg"]
+    for name in names:
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return tmp_path / "data"
+
+
+def names(*inputs: str, exclude: Path | None = None) -> list[str]:
+    return [image.name for image in find_images(inputs, exclude=exclude).images]
+
+
+def test_folder_is_searched_in_natural_order(tree: Path) -> None:
+    assert names(str(tree)) == ["img2.JPG", "img10.jpg", "sub/a.png", "sub/deep/b.tiff"]
+
+
+def test_other_files_are_counted(tree: Path) -> None:
+    (finding,) = find_images([str(tree)]).findings
+    assert (finding.code, finding.severity) == ("not-an-image-file", "info")
+    assert finding.message.endswith("passed over: 1.")
+
+
+def test_single_file_whatever_its_suffix(tree: Path) -> None:
+    assert names(str(tree / "notes.txt")) == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        pytest.param("*.jpg", ["img10.jpg"], id="suffix"),
+        pytest.param("img*", ["img2.JPG", "img10.jpg"], id="no suffix"),
+        pytest.param("**/*.png", ["sub/a.png"], id="recursive"),
+        pytest.param("*", ["img2.JPG", "img10.jpg", "sub/a.png", "sub/deep/b.tiff"], id="with folders"),
+        pytest.param("s*/", ["sub/a.png", "sub/deep/b.tiff"], id="folders"),
+        pytest.param("*.t?t", [], id="no images"),
+    ],
+)
+def test_pattern(tree: Path, pattern: str, expected: list[str]) -> None:
+    text = str(tree / pattern)
+    if expected:
+        assert names(text) == expected
+    else:
+        with pytest.raises(ConfigError, match="no image found; expected files that end in"):
+            names(text)
+
+
+def test_a_file_named_twice_counts_once(tree: Path) -> None:
+    assert names(str(tree), str(tree / "img2.JPG"), str(tree / "*.jpg")) == names(str(tree))
+
+
+def test_names_are_relative_to_what_the_inputs_share(tree: Path) -> None:
+    (tree / "other").mkdir()
+    (tree / "other" / "a.png").write_bytes(b"x")
+    assert names(str(tree / "sub"), str(tree / "other")) == ["other/a.png", "sub/a.png", "sub/deep/b.tiff"]
+
+
+def test_output_folder_is_no_input(tree: Path) -> None:
+    out = tree / "predictions"
+    (out / "pictures").mkdir(parents=True)
+    (out / "pictures" / "img2.jpg").write_bytes(b"x")
+    assert "predictions/pictures/img2.jpg" in names(str(tree))
+    for text in (str(tree), str(tree / "**" / "*.jpg")):
+        sources = find_images([text], exclude=out)
+        assert all("predictions" not in image.name for image in sources.images)
+        assert "output-not-input" in [finding.code for finding in sources.findings]
+    assert names(str(out / "pictures" / "img2.jpg"), exclude=out) == ["img2.jpg"]
+
+
+def test_link_in_a_circle_ends(tree: Path) -> None:
+    (tree / "sub" / "back").symlink_to(tree, target_is_directory=True)
+    assert len(names(str(tree))) == 4
+
+
+def test_relative_input(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tree)
+    assert names("sub") == ["a.png", "deep/b.tiff"]
+    assert names("*.jpg") == ["img10.jpg"]
+    assert names(".") == ["img2.JPG", "img10.jpg", "sub/a.png", "sub/deep/b.tiff"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gone", "gone: no such file or folder; expected an image, a folder or a glob pattern"),
+        ("gone*.jpg", "the pattern matches no file"),
+        ("empty", "empty: no image found"),
+    ],
+)
+def test_nothing_there(tree: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
+    monkeypatch.chdir(tree)
+    (tree / "empty").mkdir()
+    with pytest.raises(ConfigError, match=message):
+        names(text)
+
+
+def test_natural_key() -> None:
+    assert sorted(["b", "img10", "img9a", "A2", "a10", "007"], key=natural_key) == [
+        "007",
+        "A2",
+        "a10",
+        "b",
+        "img9a",
+        "img10",
+    ]
