@@ -1,0 +1,79 @@
+"""Finding the checkpoint to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kpt_tools.errors import ConfigError
+from kpt_tools.pipeline.pretrained import choose_checkpoint, find_checkpoint
+from kpt_tools.pipeline.resources import load_template
+from kpt_tools.pipeline.template import TemplateInfo
+
+ZOO = "centernet_hg104_512x512_kpts_coco17_tpu-32"
+
+
+def info(name: str = "centernet_hg104_512_kpts") -> TemplateInfo:
+    return load_template(name).info
+
+
+def put(folder: Path, *names: str, extractor: str = "") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        path = folder / f"{name}.index"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    if extractor:
+        text = f'model {{ center_net {{ num_classes: 90 feature_extractor {{\n  type: "{extractor}"\n }} }} }}'
+        (folder / "pipeline.config").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        pytest.param(["checkpoint/ckpt-0"], "checkpoint/ckpt-0", id="zoo"),
+        pytest.param(["checkpoint/ckpt-0", "checkpoint/ckpt-9"], "checkpoint/ckpt-0", id="zoo-number-first"),
+        pytest.param(["checkpoint/ckpt-301"], "checkpoint/ckpt-301", id="mobilenet-zoo"),
+        pytest.param(["ckpt-9", "ckpt-10", "ckpt-x"], "ckpt-10", id="run-folder-highest"),
+        pytest.param([], None, id="none"),
+    ],
+)
+def test_find(tmp_path: Path, files: list[str], found: str | None) -> None:
+    folder = put(tmp_path / "m", *files)
+    assert find_checkpoint(folder) == (None if found is None else folder / found)
+
+
+def test_the_templates_own(tmp_path: Path) -> None:
+    folder = put(tmp_path / ZOO, "checkpoint/ckpt-0", extractor="hourglass_104")
+    assert choose_checkpoint(info(), tmp_path, pretrained=None, fresh=False) == folder / "checkpoint" / "ckpt-0"
+    assert choose_checkpoint(info(), tmp_path, pretrained=None, fresh=True) is None
+
+
+def test_a_template_without_zoo_model_starts_fresh(tmp_path: Path) -> None:
+    cpu = info("centernet_cpu_256_kpts")
+    assert choose_checkpoint(cpu, tmp_path, pretrained=None, fresh=False) is None
+    put(tmp_path / "mine", "ckpt-5")
+    assert choose_checkpoint(cpu, tmp_path, pretrained="mine", fresh=False) == tmp_path / "mine" / "ckpt-5"
+    given = choose_checkpoint(cpu, tmp_path / "none", pretrained=str(tmp_path / "mine"), fresh=False)
+    assert given == tmp_path / "mine" / "ckpt-5"
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "fresh", "match"),
+    [
+        pytest.param(
+            None, False, f"{ZOO}: .*download http.*{ZOO}.tar.gz .* or train from scratch with --fresh", id="zoo"
+        ),
+        pytest.param("x", True, "--fresh and --pretrained x contradict", id="both"),
+        pytest.param(
+            "x", False, r"--pretrained x: no checkpoint in x; expected x.checkpoint.ckpt-0\.index", id="missing"
+        ),
+        pytest.param("other", False, "extractor is 'resnet_v1_50_fpn', the template's is 'hourglass_104'", id="other"),
+    ],
+)
+def test_refused(tmp_path: Path, pretrained: str | None, fresh: bool, match: str) -> None:
+    put(tmp_path / "other", "checkpoint/ckpt-0", extractor="resnet_v1_50_fpn")
+    with pytest.raises(ConfigError, match=match):
+        choose_checkpoint(info(), tmp_path, pretrained=pretrained, fresh=fresh)
