@@ -13,6 +13,7 @@ from kpt_tools.config.train import ExportConfig
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path), default=ExportConfig.run)
 @option(ExportConfig, "out", type=click.Path(path_type=Path), help="Folder to make; default: RUN/export.")
+@option(ExportConfig, "force", is_flag=True, help="Export again even if RUN/export is up to date.")
 def command(**settings: object) -> None:
     """Export the last checkpoint of RUN (default: runs/train) as a SavedModel with its metadata."""
     from rich.console import Console
@@ -27,7 +28,8 @@ def command(**settings: object) -> None:
             from_dict(ExportConfig, settings),
             lambda event: status.update(event["name"]) if event["kind"] == "phase" else None,
         )
-    table = Table(title=f"Exported step {result.step} to {result.folder}")
+    done = "Up to date:" if result.reused else "Exported"
+    table = Table(title=f"{done} step {result.step} in {result.folder}")
     for column in ("", "name", "type and shape"):
         table.add_column(column)
     for kind, specs in (("input", result.inputs), ("output", result.outputs)):

@@ -33,7 +33,9 @@ def command(**settings: object) -> int:
         click.echo(f"Stopped at step {result.step} of {result.steps}. Run the same command again to go on from there.")
         return EXIT_INTERRUPTED
     if result.resumed_from >= result.steps:
-        click.echo(f"{result.run}: already trained to step {result.step} of {result.steps}. Use another --run to start anew.")
+        click.echo(
+            f"{result.run}: already trained to step {result.step} of {result.steps}. Use another --run to start anew."
+        )
         return 0
     click.echo(f"Trained to step {result.step}; the run is in {result.run}. Next: kpt-tools eval {result.run}")
     return 0

@@ -62,7 +62,9 @@ class TrainProgress:
             self._describe(event["name"])
         elif event["kind"] == "batch_norm" and event["changed"]:
             low, high = event["before"][1], event["after"][1]
-            self._say(f"Batch normalisation: momentum {low:g} fitted to the schedule: {high:.4g} ({event['layers']} layers).")
+            self._say(
+                f"Batch normalisation: momentum {low:g} fitted to the schedule: {high:.4g} ({event['layers']} layers)."
+            )
         elif event["kind"] == "resumed":
             self._say(f"Resumed from step {event['step']}.")
         elif event["kind"] == "checkpoint":

@@ -36,8 +36,10 @@ class ExportConfig:
 
     Attributes:
         run: the run folder of a training.
-        out: the folder to make; None: ``<run>/export``. An export that is there is replaced.
+        out: the folder to make; None: ``<run>/export``. An older export there is replaced.
+        force: export again even if ``<run>/export`` is that of the last checkpoint.
     """
 
     run: Path = Path("runs/train")
     out: Path | None = None
+    force: bool = False

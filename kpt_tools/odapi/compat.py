@@ -45,7 +45,9 @@ STUBS: tuple[Stub, ...] = (
         "its binary does not load there; only DeepMAC, which kpt-tools does not use, would call it",
         always=True,
     ),
-    Stub("lvis", "where lvis is not installed", "metrics derive a class from lvis at import; only LVIS needs it", False),
+    Stub(
+        "lvis", "where lvis is not installed", "metrics derive a class from lvis at import; only LVIS needs it", False
+    ),
     Stub(
         "official.modeling.optimization.ema_optimizer",
         "where tf-models-official is not installed",
@@ -63,7 +65,8 @@ def activate_protos() -> None:
     """
     if importlib.util.find_spec("object_detection") is None:
         raise MissingDependencyError(
-            "The OD API (package tf-models-research-object-detection) is not installed. Run: pip install 'kpt-tools[train]'"
+            "The OD API (package tf-models-research-object-detection) is not installed. "
+            "Run: pip install 'kpt-tools[train]'"
         )
     import_hooks.install(import_hooks.ProtoModuleFinder())
 
@@ -144,7 +147,9 @@ class _StubModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        message = f"{self.__name__}.{name} is a stand-in; install the package {self.__name__.partition('.')[0]} to use it."
+        message = (
+            f"{self.__name__}.{name} is a stand-in; install the package {self.__name__.partition('.')[0]} to use it."
+        )
 
         def refuse(self: object, *args: object, **kwargs: object) -> None:
             raise MissingDependencyError(message)

@@ -52,8 +52,8 @@ def check(config: Message, inputs: RunInputs, label_map: LabelMap, source: str) 
     center_net = config.model.center_net
     if center_net.num_classes != len(label_map.items):
         raise ConfigError(
-            f"{source}: num_classes is {center_net.num_classes}; {inputs.label_map} has {len(label_map.items)} classes. "
-            "Run kpt-tools make-config again."
+            f"{source}: num_classes is {center_net.num_classes}; {inputs.label_map} has {len(label_map.items)} "
+            "classes. Run kpt-tools make-config again."
         )
     for name, reader in [("train_input_reader", config.train_input_reader), *_eval_readers(config)]:
         if reader.num_keypoints != label_map.num_keypoints:

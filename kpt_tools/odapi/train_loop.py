@@ -114,7 +114,11 @@ def _build(pipeline_config_path: str, train_steps: int | None, record_summaries:
 
         dataset = strategy.distribute_datasets_from_function(train_input)
         global_step = tf.Variable(
-            0, trainable=False, dtype=tf.int64, name="global_step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+            0,
+            trainable=False,
+            dtype=tf.int64,
+            name="global_step",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
         optimizer, (learning_rate,) = optimizer_builder.build(train_config.optimizer, global_step=global_step)
     rate = learning_rate if callable(learning_rate) else lambda: learning_rate
@@ -147,9 +151,7 @@ def _load_fine_tune_checkpoint(parts: _Parts, model_dir: str) -> None:
         )
 
 
-def _run(
-    parts: _Parts, steps: int, manager: Any, checkpoint_every_n: int, model_dir: str, stop: _StopSignal
-) -> None:
+def _run(parts: _Parts, steps: int, manager: Any, checkpoint_every_n: int, model_dir: str, stop: _StopSignal) -> None:
     import tensorflow as tf
 
     iterator = iter(parts.dataset)

@@ -101,7 +101,9 @@ def _machine(folder: Path) -> Iterator[Row]:
         "free memory",
         f"{memory:.1f} GiB",
         "ok" if memory >= LEAST_FREE_MEMORY_GIB else "note",
-        "" if memory >= LEAST_FREE_MEMORY_GIB else "Small CPU templates need about 3 GiB, Hourglass-104 about 6 GiB at batch 1.",
+        ""
+        if memory >= LEAST_FREE_MEMORY_GIB
+        else "Small CPU templates need about 3 GiB, Hourglass-104 about 6 GiB at batch 1.",
     )
     disk = shutil.disk_usage(folder).free / GIB
     yield Row(
@@ -109,7 +111,9 @@ def _machine(folder: Path) -> Iterator[Row]:
         "free disk",
         f"{disk:.1f} GiB",
         "ok" if disk >= LEAST_FREE_DISK_GIB else "problem",
-        "" if disk >= LEAST_FREE_DISK_GIB else "A Hourglass-104 checkpoint is 2.3 GB and three are kept: free some space.",
+        ""
+        if disk >= LEAST_FREE_DISK_GIB
+        else "A Hourglass-104 checkpoint is 2.3 GB and three are kept: free some space.",
     )
     bfloat16 = precision.cpu_has_bfloat16()
     found = f"{os.cpu_count()} cores, {'with' if bfloat16 else 'without'} bfloat16"
@@ -127,7 +131,11 @@ def _odapi() -> Iterator[Row]:
     yield Row("OD API", "import", f"{len(event['modules'])} programs in {event['seconds']} s", "ok")
     yield from _fixes(event["states"])
     gpus = ", ".join(event["gpus"]) or "none"
-    advice = "" if event["gpus"] else "Training runs on the CPU: use the CPU template. For a GPU: pip install 'tensorflow[and-cuda]'"
+    advice = (
+        ""
+        if event["gpus"]
+        else "Training runs on the CPU: use the CPU template. For a GPU: pip install 'tensorflow[and-cuda]'"
+    )
     yield Row("machine", "accelerator", gpus, "ok" if event["gpus"] else "note", advice)
 
 

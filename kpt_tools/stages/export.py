@@ -17,9 +17,9 @@ from kpt_tools.inference.saved_model import SavedModelEngine
 from kpt_tools.odapi import checkpoints, commands, pipeline_config, run_config
 from kpt_tools.odapi.child import run_child
 from kpt_tools.pipeline.label_map import format_label_map, read_label_map
+from kpt_tools.stages.model_folder import EXPORT_NAME, export_is_current
 from kpt_tools.stages.train import CONFIG_NAME, LABEL_MAP_NAME
 
-DEFAULT_FOLDER = "export"
 LOG_NAME = "export.log"
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -34,12 +34,14 @@ class ExportResult:
         step: the step of the checkpoint.
         inputs: name to "dtype[shape]" of the SavedModel's inputs.
         outputs: name to "dtype[shape]" of its outputs.
+        reused: the export that was there is that of the last checkpoint; it was loaded and run, not made anew.
     """
 
     folder: Path
     step: int
     inputs: dict[str, str]
     outputs: dict[str, str]
+    reused: bool = False
 
 
 def export_run(config: ExportConfig, on_event: OnEvent = lambda event: None) -> ExportResult:
@@ -52,14 +54,14 @@ def export_run(config: ExportConfig, on_event: OnEvent = lambda event: None) -> 
     checkpoint = checkpoints.latest(config.run)
     if checkpoint is None:
         raise ConfigError(f"{config.run}: no checkpoint found; expected the run folder of kpt-tools train.")
-    out = config.out or config.run / DEFAULT_FOLDER
+    out = config.out or config.run / EXPORT_NAME
+    if out == config.run / EXPORT_NAME and export_is_current(config.run) and not config.force:
+        return ExportResult(out, checkpoint.step, *_verify(out), reused=True)
     if out.exists() and not (out / "saved_model").is_dir() and any(out.iterdir()):
         raise ConfigError(f"{out}: exists and is no exported model. Choose another folder with --out.")
     message = pipeline_config.read(config.run / CONFIG_NAME)
     label_map = read_label_map(config.run / LABEL_MAP_NAME)
-    resolved = run_config.resolve(
-        message, label_map=(config.run / LABEL_MAP_NAME).resolve(), steps=None, fresh=False
-    )
+    resolved = run_config.resolve(message, label_map=(config.run / LABEL_MAP_NAME).resolve(), steps=None, fresh=False)
     make_folder(out.parent)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent) as temporary:
         work = Path(temporary)

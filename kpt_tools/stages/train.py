@@ -123,7 +123,8 @@ def _run(config: TrainConfig, resolved: Message, start: int, on_event: OnEvent) 
     if not child.interrupted and (after is None or after.step != steps):
         found = f"step {after.step}" if after else "none"
         raise EngineError(
-            f"{config.run}: the training ended without the checkpoint of step {steps} (found: {found}; log: {child.log})."
+            f"{config.run}: the training ended without the checkpoint of step {steps} "
+            f"(found: {found}; log: {child.log})."
         )
     return TrainResult(config.run, after.step if after else 0, steps, start, child.interrupted, losses)
 

@@ -33,13 +33,17 @@ def test_events_arrive_and_everything_is_logged(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("body", "match"),
     [
-        pytest.param("raise ValueError('no such flag')", r"failed: ValueError: no such flag \(whole log: ", id="exception"),
+        pytest.param(
+            "raise ValueError('no such flag')", r"failed: ValueError: no such flag \(whole log: ", id="exception"
+        ),
         pytest.param(
             "raise type('ResourceExhaustedError', (Exception,), {})('OOM when allocating tensor')",
             "out of memory: .*OOM when allocating",
             id="out-of-memory",
         ),
-        pytest.param("import os; os.kill(os.getpid(), 9)", "killed by the system, most often for lack of memory", id="sigkill"),
+        pytest.param(
+            "import os; os.kill(os.getpid(), 9)", "killed by the system, most often for lack of memory", id="sigkill"
+        ),
         pytest.param("import os; print('x'); os.kill(os.getpid(), 15)", "died of signal 15 after: x", id="sigterm"),
         pytest.param("import sys; print('bad words'); sys.exit(3)", "failed: bad words", id="exit-status"),
     ],
@@ -88,9 +92,7 @@ def test_a_second_ctrl_c_kills(tmp_path) -> None:
         "while True: time.sleep(0.01)\n"
     )
     begin = time.monotonic()
-    result = run_child(
-        script(body), tmp_path / "log", lambda event: threading.Timer(0.1, press_ctrl_c).start()
-    )
+    result = run_child(script(body), tmp_path / "log", lambda event: threading.Timer(0.1, press_ctrl_c).start())
     assert result.interrupted
     assert time.monotonic() - begin < 30
 

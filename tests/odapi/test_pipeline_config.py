@@ -33,7 +33,7 @@ def test_bad_text_is_one_clear_error(text: str, match: str) -> None:
 
 
 def test_missing_file(tmp_path) -> None:
-    with pytest.raises(ConfigError, match="no such file; expected a pipeline.config"):
+    with pytest.raises(ConfigError, match=r"no such file; expected a pipeline\.config"):
         pipeline_config.read(tmp_path / "pipeline.config")
 
 
@@ -46,6 +46,10 @@ def test_parsing_loads_neither_tensorflow_nor_the_slow_protobuf(repository) -> N
         "print('tensorflow' in sys.modules, api_implementation.Type())\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=repository, env={"PYTHONPATH": str(repository)}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=repository,
+        env={"PYTHONPATH": str(repository)},
     )
     assert done.stdout.split() == ["False", "upb"], done.stderr
