@@ -11,7 +11,7 @@ CHOICES = (AUTO, FLOAT32, BFLOAT16)
 
 
 def resolve(precision: str) -> str:
-    """ "auto" becomes bfloat16 on a CPU that computes in it (avx512_bf16 or amx_bf16), else float32."""
+    """The precision to use: "auto" is bfloat16 on a CPU that computes in it, else float32."""
     if precision != AUTO:
         return precision
     return BFLOAT16 if cpu_has_bfloat16() else FLOAT32
