@@ -99,7 +99,7 @@ class HalfOutlines:
         shank: metal between pivot and grip.
         jaw: metal from the pivot to the tip.
         grip: the coloured sleeve.
-        stripe: a narrower band on the sleeve.
+        stripe: a band of another colour along the outer side of the sleeve; it tells right from left.
         collar: the thumb stop at the upper end of the sleeve.
         teeth: short strokes on the inner edge of the jaw.
     """
@@ -163,7 +163,7 @@ def half_outlines(shape: PliersShape, side: int) -> HalfOutlines:
         shank=tube(shank, np.array([0.075, 0.058, 0.75 * shape.grip_radius, 0.7 * shape.grip_radius])),
         jaw=rounded(_jaw(shape)),
         grip=tube(centre, radii),
-        stripe=tube(centre[2:-1], 0.42 * radii[2:-1]),
+        stripe=_outer_band(centre[2:], radii[2:]),
         collar=tube(collar, np.full(2, 1.28 * shape.grip_radius)),
         teeth=_teeth(shape),
     )
@@ -226,6 +226,14 @@ def _grip_radii(shape: PliersShape, count: int) -> NDArray[np.float64]:
     return radii
 
 
+def _outer_band(centre: Points, radii: NDArray[np.float64]) -> Points:
+    """Outline of the outer part of a tube that runs down on the right."""
+    along = np.gradient(centre, axis=0)
+    along /= np.hypot(along[:, 0], along[:, 1])[:, None]
+    outwards = np.stack([along[:, 1], -along[:, 0]], axis=1) * radii[:, None]
+    return tube(centre + 0.5 * outwards, 0.46 * radii)
+
+
 def _jaw(shape: PliersShape) -> Points:
     length, width, tip = shape.jaw_length, shape.jaw_width, shape.tip_width
     notch = 0.22 * width
@@ -250,7 +258,7 @@ def _jaw(shape: PliersShape) -> Points:
 
 
 def _teeth(shape: PliersShape) -> tuple[Points, ...]:
-    depth = 0.38 * shape.tip_width
-    heights = np.linspace(0.62, 0.93, 6) * -shape.jaw_length
-    half = 0.006
+    depth = 0.45 * shape.tip_width
+    heights = np.linspace(0.60, 0.92, 6) * -shape.jaw_length
+    half = 0.0052
     return tuple(np.array([[0.0, y - half], [-depth, y - half], [-depth, y + half], [0.0, y + half]]) for y in heights)

@@ -86,15 +86,17 @@ def test_right_is_right_of_the_axis_for_handles_and_heads() -> None:
     assert checked > 250
 
 
-def test_pliers_point_in_all_directions() -> None:
+def test_pliers_point_in_all_directions_but_mostly_upwards() -> None:
     quarters = Counter()
     for found in objects():
         if all(v for *_, v in found.keypoints_xyv):
             points = np.array(found.keypoints_xyv, float)[:, :2]
             dx, dy = points[3:].mean(axis=0) - points[2]
-            quarters[(dx > 0, dy > 0)] += 1
+            quarters["right" if dx > 0 else "left", "up" if dy < 0 else "down"] += 1
     assert len(quarters) == 4
-    assert min(quarters.values()) > 0.12 * quarters.total()
+    up = {side: quarters[side, "up"] for side in ("left", "right")}
+    assert min(up.values()) > 0.3 * quarters.total()
+    assert 0.02 < (quarters.total() - sum(up.values())) / quarters.total() < 0.15
 
 
 def test_pliers_stand_out_from_what_is_behind_them() -> None:
