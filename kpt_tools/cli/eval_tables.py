@@ -11,7 +11,7 @@ from kpt_tools.metrics.pck import PCK_FRACTIONS, KeypointErrors
 from kpt_tools.metrics.result import AveragePrecision, ClassResult, EvalResult
 
 NOT_AVAILABLE = "n/a"
-_PCK_NAMES = [f"PCK@{fraction:g}" for fraction in PCK_FRACTIONS]
+_PCK_NAMES = [f"PCK@{fraction:g}".replace("0.", ".") for fraction in PCK_FRACTIONS]
 
 
 def tables(result: EvalResult, truth: str) -> Iterator[Table]:
@@ -41,8 +41,8 @@ def _precision_table(result: EvalResult, truth: str) -> Table:
 
 def _keypoint_table(part: ClassResult) -> Table:
     table = Table(title=escape(f"Keypoints of {part.name}"), caption=_caption(part))
-    table.add_column("keypoint")
-    for name in ("labelled", *_PCK_NAMES, "median px", "95 % px", "sigma"):
+    table.add_column("keypoint", no_wrap=True)
+    for name in ("n", *_PCK_NAMES, "median px", "95 % px", "sigma"):
         table.add_column(name, justify="right")
     for keypoint in part.keypoints:
         table.add_row(escape(keypoint.name), *_errors(keypoint.errors), f"{keypoint.sigma:g}")
@@ -53,7 +53,7 @@ def _keypoint_table(part: ClassResult) -> Table:
 
 
 def _caption(part: ClassResult) -> str:
-    found = f"over the {part.matched} of {part.objects} objects that a box with IoU >= 0.5 was found for"
+    found = f"n labelled points of the {part.matched} of {part.objects} objects found with a box IoU >= 0.5"
     score = f" (median score {part.median_score:.2f})" if part.median_score is not None else ""
     swaps = f"{number(part.swap_rate)} ({part.swapped} of {part.swap_pairs} pairs)" if part.swap_pairs else "n/a"
     return f"{found}{score}; PCK of the box's larger side; left/right swap rate {swaps}"

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kpt_tools.errors import ConfigError
+from kpt_tools.stages.model_folder import export_is_current, exported_model, is_run, run_of
+
+
+def make_export(folder: Path) -> Path:
+    (folder / "saved_model").mkdir(parents=True)
+    for name in ("saved_model/saved_model.pb", "label_map.pbtxt", "kpt_tools.json", "pipeline.config"):
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def make_run(folder: Path, *, step: int | None = None) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "pipeline.config").write_bytes(b"x")
+    if step is not None:
+        (folder / "checkpoint").write_text(f'model_checkpoint_path: "ckpt-{step}"\n')
+        for suffix in ("index", "data-00000-of-00001"):
+            (folder / f"ckpt-{step}.{suffix}").write_bytes(b"x")
+    return folder
+
+
+def test_export_itself(tmp_path: Path) -> None:
+    folder = make_export(tmp_path / "model")
+    assert exported_model(folder) == folder
+    assert not is_run(folder)
+    assert run_of(folder) is None
+
+
+def test_run_with_export(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    folder = make_export(run / "export")
+    assert is_run(run)
+    assert exported_model(run) == folder
+    assert run_of(run) == run
+    assert run_of(folder) == run.resolve()
+
+
+def test_run_without_export(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"a run folder without an exported model; .* Run: kpt-tools export .*run"):
+        exported_model(run)
+
+
+def test_missing_and_foreign_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no such folder; expected an exported model.*kpt-tools export"):
+        exported_model(tmp_path / "gone")
+    with pytest.raises(ConfigError, match=r"has no saved_model/saved_model\.pb, label_map\.pbtxt, kpt_tools\.json"):
+        exported_model(tmp_path)
+    (make_export(tmp_path / "model") / "kpt_tools.json").unlink()
+    with pytest.raises(ConfigError, match=r"has no kpt_tools\.json; expected a folder that kpt-tools export wrote"):
+        exported_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize(("export_time", "current"), [(2000, True), (1000, True), (999, False)])
+def test_export_is_compared_with_the_last_checkpoint(tmp_path: Path, export_time: int, current: bool) -> None:
+    run = make_run(tmp_path / "run", step=30)
+    assert not export_is_current(run), "no export yet"
+    make_export(run / "export")
+    os.utime(run / "ckpt-30.index", (1000, 1000))
+    os.utime(run / "export" / "saved_model" / "saved_model.pb", (export_time, export_time))
+    assert export_is_current(run) is current
+
+
+def test_export_without_checkpoints_is_current(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    make_export(run / "export")
+    assert export_is_current(run)
