@@ -23,6 +23,7 @@ class FindingCode:
 
 
 _ERRORS: dict[str, tuple[str, str]] = {
+    "nothing-usable": ("no image with an object is left to train on", "See the other findings."),
     "entry-not-object": ("an entry of a list is not a JSON object; left out", "Export the file again."),
     "image-id-invalid": ("an image has no whole number as id; left out", "Give it an id of its own."),
     "image-id-duplicate": ("two images have the same id; the second is left out", "Give it an id of its own."),

@@ -82,7 +82,7 @@ def fit_instance(
     area = min(instance.area_px, full)
     if area <= 0:
         area = full
-        if instance.box_xywh_px is not None:
+        if not any(found.code == "box-from-keypoints" for found in findings):
             tell("area-missing", f"no area; {full:g}, that of its box, is taken.")
     if instance.iscrowd:
         tell("crowd", "a crowd; kept with weight 0, so nothing is learned from it.")

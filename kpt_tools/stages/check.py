@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from kpt_tools.annotations.coco import read_coco
-from kpt_tools.annotations.codes import CODES
+from kpt_tools.annotations.codes import CODES, finding
 from kpt_tools.annotations.geometry import BoxPolicy
 from kpt_tools.config.check import CheckConfig
 from kpt_tools.entities import Dataset, Report
@@ -61,6 +61,9 @@ def check(config: CheckConfig, progress: Progress = silent) -> CheckResult:
         BoxPolicy(config.boxes_from_keypoints, config.box_padding), cast(Verify, config.verify), config.keep_empty
     )
     usable = _usable_objects(dataset, folder, policy, report, progress)
+    if not sum(usable):
+        message = f"{path}: no image with a usable object; expected at least one. Nothing could be trained on it."
+        report.extend([finding("nothing-usable", message)])
     result = CheckResult(
         annotations=path,
         images=len(dataset.images),

@@ -1,0 +1,95 @@
+"""check, split and make-tfrecord as a user types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from coco_factories import many_dict, write_project
+
+from kpt_tools.cli.main import run
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    raw = many_dict(6)
+    raw["images"][5]["file_name"] = "a [red]b[/red].jpg"
+    write_project(tmp_path, raw)
+    return tmp_path
+
+
+def make(project: Path, *more: str) -> int:
+    return run(["make-tfrecord", str(project / "annotations.json"), "--images", str(project / "images"),
+                "--out", str(project / "out"), "--label-map", str(project / "map.pbtxt"), *more])  # fmt: skip
+
+
+def test_make_tfrecord_says_what_it_wrote(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert make(project) == 0
+    out = capsys.readouterr().out
+    assert "Used 6 of 6 images and 6 of 6 objects." in out
+    assert "plier (2 keypoints)" in out
+    assert "train.record-?????-of-00001" in out
+
+
+def test_make_tfrecord_that_lost_something_exits_with_3(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "images" / "a [red]b[/red].jpg").unlink()
+    assert make(project) == 3
+    captured = capsys.readouterr()
+    assert "a [red]b[/red].jpg: no such file" in captured.out
+    assert "Something was lost on the way" in captured.err
+    assert (project / "out" / "manifest.json").is_file()
+
+
+def test_make_tfrecord_strict(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "images" / "img1.jpg").unlink()
+    assert make(project, "--strict") == 3
+    captured = capsys.readouterr()
+    assert captured.err.startswith("kpt-tools: error: --strict: 1 findings (image-missing: 1)")
+    assert captured.err.count("\n") == 1
+    assert not (project / "out").exists()
+
+
+def test_check_exit_code_and_examples(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["check", str(project / "annotations.json"), "--images", str(project / "images")]
+    assert run(arguments) == 0
+    assert "No findings." in capsys.readouterr().out
+    for number in range(1, 6):
+        (project / "images" / f"img{number}.jpg").write_bytes(b"")
+    assert run([*arguments, "--report", str(project / "report.json")]) == 3
+    out = capsys.readouterr().out
+    assert out.count("zero bytes; expected an image") == 3
+    assert "... and 2 more" in out
+    assert "1 of 6 images and 1 of 6 objects can be used" in out
+    assert "5 errors, 0 warnings, 0 notes" in out
+    assert (project / "report.json").is_file()
+
+
+def test_split_says_what_it_wrote(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["split", str(project / "annotations.json"), "--val", "0.5"]) == 0
+    assert "annotations_train.json: 3 images, 3 objects." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["check", "split", "make-tfrecord"])
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("", 3, "the file is empty"),
+        ('{"images": [', 3, "not valid JSON"),
+        ("[]", 3, "found a list"),
+        (None, 2, "no such"),
+    ],
+    ids=["empty", "truncated", "list", "absent"],
+)
+def test_bad_json_is_one_line(
+    tmp_path: Path, command: str, text: str | None, code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.json"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    images = [] if command == "split" else ["--images", str(tmp_path)]
+    assert run([command, str(path), *images]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"kpt-tools: error: {path}: ")
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
