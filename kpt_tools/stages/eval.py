@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from kpt_tools.inference.decode import decode
 from kpt_tools.inference.engine import Engine
 from kpt_tools.inference.saved_model import SAVED_MODEL, SavedModelEngine
 from kpt_tools.inference.sinks import coco_results
+from kpt_tools.metrics.coco_ap import OKS_MAX_DETECTIONS
 from kpt_tools.metrics.evaluate import evaluate
 from kpt_tools.metrics.oks import as_area_source
-from kpt_tools.metrics.pairs import ImagePair
+from kpt_tools.metrics.pairs import ImagePair, countable
 from kpt_tools.metrics.result import EvalResult
 from kpt_tools.pipeline.sigmas import DEFAULT_SIGMA, sigmas_of
 from kpt_tools.stages.eval_truth import (
@@ -97,6 +98,7 @@ def evaluate_model(
         on_event({"kind": "phase", "name": "loading the model"})
         pairs = _detect(engine or SavedModelEngine(folder or config.model), truth, config, out, report, on_event)
         on_event({"kind": "phase", "name": "measuring"})
+        _tell_crowded(pairs, metadata.label_map, report)
         result = evaluate(pairs, metadata, sigmas=sigmas, area=as_area_source(config.area), min_score=config.min_score)
         _write(out, config, folder, truth.text, result, report)
         manifest["report"] = report.to_dict()

@@ -167,6 +167,18 @@ def test_exif_turned_image_is_measured_upright(coco_truth: tuple[Path, Path], tm
     assert (patch.swapped, patch.swap_pairs) == (1, 3), "upside down, the engine's left is the other corner"
 
 
+def test_more_objects_than_coco_looks_at(coco_truth: tuple[Path, Path], tmp_path: Path, engine: Engine) -> None:
+    path, folder = coco_truth
+    content = json.loads(path.read_text())
+    first = content["annotations"][0]
+    content["annotations"] += [{**first, "id": 100 + i} for i in range(20)]
+    path.write_text(json.dumps(content))
+    outcome = run(engine, tmp_path, annotations=path, images=folder)
+    told = [finding.message for finding in outcome.findings if finding.code == "many-objects"]
+    assert len(told) == 1
+    assert told[0].startswith("1.png: 21 objects of class 'patch'; OKS AP looks at 20")
+
+
 def test_no_image_left(coco_truth: tuple[Path, Path], tmp_path: Path, engine: Engine) -> None:
     path, folder = coco_truth
     for file in folder.iterdir():
