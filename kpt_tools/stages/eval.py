@@ -180,6 +180,18 @@ def _detect(
     return pairs
 
 
+def _tell_crowded(pairs: Sequence[ImagePair], label_map: LabelMap, report: Report) -> None:
+    """Say so where an image has more objects of a class than COCO looks at."""
+    for item in label_map.items:
+        count, name = max((len(countable(pair, item.id)), pair.name) for pair in pairs)
+        if item.keypoints and count > OKS_MAX_DETECTIONS:
+            message = (
+                f"{name}: {count} objects of class '{item.name}'; OKS AP looks at {OKS_MAX_DETECTIONS} detections "
+                "per image and class, so it cannot reach 1."
+            )
+            report.add("many-objects", "warning", message, image=name)
+
+
 def _write(out: Path, config: EvalConfig, folder: Path | None, truth: str, result: EvalResult, report: Report) -> None:
     content = {
         "model": str(folder) if folder else None,
