@@ -30,7 +30,7 @@ class Split:
 def split_images(images: Sequence[ImageRecord], *, val: float, seed: int = 0, group_by: str | None = None) -> Split:
     """Split images by the hash of their group.
 
-    The number of val images is the rounded share of all; with groups, the nearest that whole groups allow.
+    The number of val images is the rounded share of all; with groups of several images it comes close to that.
     Both sides get at least one image.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def prepare_dataset(
 def fit_objects(
     image: ImageRecord,
     instances: Sequence[Instance],
-    categories: dict[int, Category],
+    categories: Mapping[int, Category],
     policy: PreparePolicy,
     findings: list[Finding],
 ) -> tuple[Instance, ...] | None:
@@ -122,7 +122,7 @@ def _prepare_image(
         return None
     moved = [upright_instance(instance, loaded.moved_by, *loaded.raw_wh) for instance in instances]
     upright = replace(image, width=loaded.width, height=loaded.height)
-    fitted = fit_objects(upright, moved, dict(dataset.category_by_id), policy, findings)
+    fitted = fit_objects(upright, moved, dataset.category_by_id, policy, findings)
     if fitted is None:
         return None
     stored = replace(upright, file_name=folder.relative(lookup.path))

@@ -89,7 +89,7 @@ def _usable_objects(
     counts = []
     for image in progress(dataset.images, "looking at annotations"):
         instances = dataset.instances_of_image[image.id]
-        fitted = fit_objects(image, instances, dict(dataset.category_by_id), policy, report.findings)
+        fitted = fit_objects(image, instances, dataset.category_by_id, policy, report.findings)
         if fitted is not None:
             counts.append(len(fitted))
     return counts

@@ -78,30 +78,26 @@ def make_tfrecord(config: MakeTfrecordConfig, progress: Progress = silent) -> Ma
     report = Report()
     train = _read_source(find_annotations(config.annotations), config.images, config, report, progress)
     label_map = label_map_of(train.categories)
-    sources = [train]
-    if config.val_annotations is not None:
-        sources.append(_read_val_source(config, train, report, progress))
-        splits = {"train": train.samples, "val": sources[1].samples}
-    else:
-        splits = _split(train, config, report)
+    val = None if config.val_annotations is None else _read_val_source(config, train, report, progress)
+    splits = _split(train, config, report) if val is None else {"train": train.samples, "val": val.samples}
     _note_shards(splits, config, report)
     if config.strict:
         _refuse_findings(report)
+    sources = [train] if val is None else [train, val]
     output = Output(
         splits={
-            name: [_relabelled(s, sources[-1 if name == "val" else 0], label_map) for s in samples]
+            name: _relabelled(samples, train if name == "train" else sources[-1], label_map)
             for name, samples in splits.items()
         },
-        categories=tuple(replace(c, id=i) for i, c in enumerate(train.categories, start=1)),
+        categories=tuple(replace(category, id=i) for i, category in enumerate(train.categories, start=1)),
         label_map=label_map,
         source=_provenance(config, sources),
     )
-    written = write_output(output, config, report, progress)
     return MakeTfrecordResult(
         out=config.out,
         label_map_path=config.label_map,
         label_map=label_map,
-        splits=written,
+        splits=write_output(output, config, report, progress),
         images_given=sum(source.images_given for source in sources),
         instances_given=sum(source.instances_given for source in sources),
         report=report,
@@ -190,15 +186,17 @@ def _refuse_findings(report: Report) -> None:
     )
 
 
-def _relabelled(sample: Sample, source: _Source, label_map: LabelMap) -> Sample:
-    """The sample with the label map's class ids."""
+def _relabelled(samples: Sequence[Sample], source: _Source, label_map: LabelMap) -> list[Sample]:
+    """The samples with the label map's class ids."""
     ids = {}
     for category in source.categories:
         item = label_map.by_name(category.name)
         if item is not None:
             ids[category.id] = item.id
-    instances = tuple(replace(instance, category_id=ids[instance.category_id]) for instance in sample.instances)
-    return replace(sample, instances=instances)
+    return [
+        replace(sample, instances=tuple(replace(i, category_id=ids[i.category_id]) for i in sample.instances))
+        for sample in samples
+    ]
 
 
 def _provenance(config: MakeTfrecordConfig, sources: Sequence[_Source]) -> dict[str, Any]:
