@@ -1,0 +1,155 @@
+"""The whole road with a tiny model: every command, a kill, a resume, a second run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from kpt_tools.config.make_config import MakeConfigConfig
+from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
+from kpt_tools.config.train import TrainConfig
+from kpt_tools.demo.pliers import make_pliers
+from kpt_tools.errors import ConfigError
+from kpt_tools.odapi import checkpoints
+from kpt_tools.stages.make_config import make_config
+from kpt_tools.stages.make_tfrecord import make_tfrecord
+from kpt_tools.stages.train import train
+
+pytest.importorskip("object_detection")
+pytestmark = [pytest.mark.odapi, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project folder with records and a config of the CPU template."""
+    folder = tmp_path_factory.mktemp("project")
+    made = make_pliers(folder / "pliers", 12, 3, (160, 120))
+    records = folder / "dataset" / "tfrecord"
+    make_tfrecord(
+        MakeTfrecordConfig(
+            annotations=made.annotations,
+            images=made.images,
+            out=records,
+            label_map=folder / "label_maps" / "label_map.pbtxt",
+            keep_empty=True,
+        )
+    )
+    size = "model.center_net.image_resizer.keep_aspect_ratio_resizer"
+    make_config(
+        MakeConfigConfig(
+            records=records,
+            template="centernet_cpu_256_kpts",
+            out=folder / "pipeline.config",
+            batch_size=2,
+            steps=7,
+            overrides=(f"{size}.min_dimension=128", f"{size}.max_dimension=128"),
+        )
+    )
+    return folder
+
+
+def command(project, *arguments: str, timeout: int = 240) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kpt_tools", *arguments], cwd=project, capture_output=True, text=True, timeout=timeout
+    )
+
+
+def test_killed_training_resumes_to_the_exact_step_and_the_road_goes_on(project) -> None:
+    run = project / "runs" / "train"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kpt_tools", "train", "--checkpoint-every", "2"],
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 200
+    while checkpoints.latest(run) is None and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    first = checkpoints.latest(run)
+    assert first is not None
+    assert json.loads((run / "run.json").read_text())["status"] == "running"
+    _wait_for_the_orphan(run)
+
+    done = command(project, "train", "--checkpoint-every", "2")
+    assert done.returncode == 0, done.stderr
+    assert "Trained to step 7" in done.stdout
+    last = checkpoints.latest(run)
+    assert last is not None
+    assert last.step == 7
+    manifest = json.loads((run / "run.json").read_text())
+    assert manifest["status"] == "ok"
+    assert manifest["result"]["step"] == 7
+    log = (run / "train.log").read_text()
+    assert '"statistics_batches": 0' not in log.split('"kind": "checkpoint"')[-1]
+
+    again = command(project, "train")
+    assert again.returncode == 0
+    assert "already trained to step 7 of 7" in again.stdout
+
+    evaluated = command(project, "eval")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "sigma 0.05" in evaluated.stdout
+    exported = command(project, "export")
+    assert exported.returncode == 0, exported.stderr
+    assert "Up to date" in exported.stdout
+    inferred = command(project, "infer", "pliers/images", "--min-score", "0.0")
+    assert inferred.returncode == 0, inferred.stderr
+    rows = json.loads((project / "predictions" / "predictions.json").read_text())
+    assert len(rows) > 0
+    assert np.isfinite([row["score"] for row in rows]).all()
+    assert all(len(row["keypoints"]) == 15 for row in rows)
+
+
+def _wait_for_the_orphan(run) -> None:
+    """The training child notices that its parent is gone and ends at its next step."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        found = subprocess.run(["pgrep", "-f", f"model_dir={run.relative_to(run.parents[1])}"], capture_output=True)
+        if found.returncode != 0:
+            return
+        time.sleep(0.5)
+    pytest.fail("the training child outlived its parent")
+
+
+def test_ctrl_c_saves_and_tells_how_to_go_on(project) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kpt_tools", "train", "--run", "runs/stopped", "--steps", "5000"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    results = project / "runs" / "stopped" / "results.csv"
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and not (results.is_file() and results.stat().st_size > 100):
+        time.sleep(0.2)
+    os.kill(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Run the same command again to go on from there" in out
+    last = checkpoints.latest(project / "runs" / "stopped")
+    assert last is not None
+    assert last.step >= 1
+    assert json.loads((project / "runs" / "stopped" / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_a_run_of_another_model_is_refused(project, monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(project)
+    run = tmp_path / "other"
+    run.mkdir()
+    text = (project / "pipeline.config").read_text()
+    (run / "pipeline.config").write_text(text.replace("num_classes: 1", "num_classes: 2"))
+    for name in ("ckpt-3.index", "ckpt-3.data-00000-of-00001"):
+        (run / name).write_bytes(b"x")
+    (run / "checkpoint").write_text('model_checkpoint_path: "ckpt-3"\n')
+    with pytest.raises(ConfigError, match=r"holds checkpoints \(step 3\) of a model that differs"):
+        train(TrainConfig(config=project / "pipeline.config", run=run))
