@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kpt_tools.cli.options import option
+from kpt_tools.cli.options import images_argument, option, with_images
 from kpt_tools.config.check import CheckConfig
 from kpt_tools.config.make_tfrecord import VERIFY
 from kpt_tools.errors import DataError
@@ -20,7 +20,8 @@ _PATH = click.Path(path_type=Path)
 
 @click.command("check")
 @click.argument("annotations", type=_PATH, required=False)
-@option(CheckConfig, "images", type=_PATH, help="Folder of the images.")
+@images_argument
+@option(CheckConfig, "images", type=_PATH, help="Folder of the images; the same as IMAGES.")
 @option(CheckConfig, "annotations_only", is_flag=True, help="Do not look at the images.")
 @option(CheckConfig, "boxes_from_keypoints", is_flag=True, help="As in make-tfrecord: boxes may be missing.")
 @option(CheckConfig, "box_padding", type=float, help="Padding of such boxes, as a share of the longer side.")
@@ -40,7 +41,7 @@ def command(**settings: Any) -> int:
     from kpt_tools.config.base import from_dict
     from kpt_tools.stages.check import check
 
-    result = check(from_dict(CheckConfig, settings), progress_bar)
+    result = check(from_dict(CheckConfig, with_images(settings)), progress_bar)
     print_findings(result.report)
     _print_summary(result, settings["report"])
     return 0 if result.sound else DataError.exit_code

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kpt_tools.cli.options import option
+from kpt_tools.cli.options import images_argument, option, with_images
 from kpt_tools.config.make_tfrecord import VERIFY, MakeTfrecordConfig
 from kpt_tools.errors import DataError
 
@@ -19,7 +19,8 @@ _PATH = click.Path(path_type=Path)
 
 @click.command("make-tfrecord")
 @click.argument("annotations", type=_PATH, required=False)
-@option(MakeTfrecordConfig, "images", type=_PATH, help="Folder of the images.")
+@images_argument
+@option(MakeTfrecordConfig, "images", type=_PATH, help="Folder of the images; the same as IMAGES.")
 @option(MakeTfrecordConfig, "out", type=_PATH, help="Folder for the records.")
 @option(MakeTfrecordConfig, "label_map", type=_PATH, help="The label map to write.")
 @option(MakeTfrecordConfig, "val", type=float, help="Share of the images for val; 0: none.")
@@ -37,16 +38,17 @@ def command(**settings: Any) -> int:
     """Convert COCO keypoints and images to TFRecord shards for the OD API.
 
     ANNOTATIONS is a COCO JSON (coco-annotator, Roboflow or plain), by default the only one in
-    dataset/annotations. The exit code is 3 if the records were written but something was lost.
+    dataset/annotations; IMAGES is the folder of its images. The exit code is 3 if the records were written but
+    something was lost.
 
-    Example: kpt-tools make-tfrecord dataset/annotations/pliers.json --images dataset/images --val 0.2
+    Example: kpt-tools make-tfrecord dataset/annotations/pliers.json dataset/images --val 0.2
     """
     from kpt_tools.cli.findings import print_findings
     from kpt_tools.cli.progress import progress_bar
     from kpt_tools.config.base import from_dict
     from kpt_tools.stages.make_tfrecord import make_tfrecord
 
-    result = make_tfrecord(from_dict(MakeTfrecordConfig, settings), progress_bar)
+    result = make_tfrecord(from_dict(MakeTfrecordConfig, with_images(settings)), progress_bar)
     print_findings(result.report)
     _print_result(result)
     if result.complete:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -19,3 +20,25 @@ def option(config: type, field: str, *flags: str, **kwargs: Any) -> Callable[[F]
         kwargs.setdefault("show_default", default is not None)
     kwargs.setdefault("default", default)
     return click.option(*(flags or (f"--{field.replace('_', '-')}",)), field, **kwargs)
+
+
+def images_argument(function: F) -> F:
+    """IMAGES as an optional second argument, beside ``--images``; `with_images` brings both together."""
+    return click.argument("images_too", metavar="[IMAGES]", type=click.Path(path_type=Path), required=False)(function)
+
+
+def with_images(settings: dict[str, Any]) -> dict[str, Any]:
+    """`settings` with IMAGES in the place of ``--images``.
+
+    Raises:
+        click.UsageError: both were given.
+    """
+    given = settings.pop("images_too")
+    if given is None:
+        return settings
+    source = click.get_current_context().get_parameter_source("images")
+    if source is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError(
+            f"IMAGES ({given}) and --images ({settings['images']}) both name a folder. Leave one out."
+        )
+    return {**settings, "images": given}

@@ -93,3 +93,13 @@ def test_bad_json_is_one_line(
     assert captured.err.startswith(f"kpt-tools: error: {path}: ")
     assert message in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_images_as_second_argument(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    annotations, images = str(project / "annotations.json"), str(project / "images")
+    assert run(["check", annotations, images]) == 0
+    out = ["--out", str(project / "out"), "--label-map", str(project / "map.pbtxt")]
+    assert run(["make-tfrecord", annotations, images, *out]) == 0
+    capsys.readouterr()
+    assert run(["check", annotations, images, "--images", images]) == 2
+    assert "both name a folder" in capsys.readouterr().err
