@@ -1,4 +1,4 @@
-"""docs/odapi-compatibility.md names every fix and every stand-in, with the versions and the reason that the code gives."""
+"""docs/odapi-compatibility.md tells every fix and every stand-in as the code does."""
 
 from pathlib import Path
 
