@@ -32,6 +32,7 @@ _PATH = click.Path(path_type=Path)
 @option(MakeConfigConfig, "pretrained", help="Start from this model: a name under --pretrained-models, or a folder.")
 @option(MakeConfigConfig, "pretrained_models", type=_PATH, help="Folder of the TF2 detection zoo's models.")
 @option(MakeConfigConfig, "fresh", is_flag=True, help="Start from scratch, without a pretrained model.")
+@option(MakeConfigConfig, "any_orientation", is_flag=True, help="Objects lie at any angle (seen from above).")
 @option(MakeConfigConfig, "overrides", "--set", multiple=True, metavar="PATH=VALUE", help="Override any field.")
 def command(list_templates: bool, **settings: Any) -> None:
     """Render a pipeline.config for your classes and keypoints.

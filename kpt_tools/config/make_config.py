@@ -24,6 +24,8 @@ class MakeConfigConfig:
         pretrained: name under `pretrained_models`, or folder, of the model to start from; None: the template's.
         pretrained_models: folder of the zoo's models.
         fresh: start from scratch.
+        any_orientation: objects lie at any angle, as seen from above: augment with upside-down mirror images and
+            quarter turns.
         overrides: ``path.to.field=value`` each, applied in order to the finished config.
     """
 
@@ -40,4 +42,5 @@ class MakeConfigConfig:
     pretrained: str | None = None
     pretrained_models: Path = Path("pretrained_models")
     fresh: bool = False
+    any_orientation: bool = False
     overrides: tuple[str, ...] = ()

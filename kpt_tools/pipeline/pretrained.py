@@ -1,4 +1,4 @@
-"""Pretrained models in the layout of the TF2 detection zoo: ``<name>/checkpoint/ckpt-0.index`` and so on."""
+"""Pretrained models: the TF2 detection zoo's, exports (both ``<name>/checkpoint/ckpt-0.index``), and run folders."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ _EXTRACTOR = re.compile(r"feature_extractor\s*:?\s*\{[^{}]*?\btype\s*:\s*[\"']([
 
 
 def find_checkpoint(folder: Path) -> Path | None:
-    """The prefix of a checkpoint (``.../checkpoint/ckpt-0``) in a zoo-layout folder or a folder of checkpoints.
+    """The prefix of a checkpoint (``.../checkpoint/ckpt-0``) in a model's folder.
 
-    The zoo's own is ``ckpt-0``; where there is none, the highest number counts. None if there is no checkpoint.
+    That of the zoo and of an export is ``checkpoint/ckpt-0``; where there is none, the highest number counts. A run
+    folder has ``ckpt-1000`` and so on itself: the highest number is its last. None if there is no checkpoint.
     """
-    for place in (folder / "checkpoint", folder):
-        found = {int(match.group(1)): path for path in place.glob("ckpt-*.index") if (match := _number(path))}
-        if found:
-            return found[0 if 0 in found else max(found)].with_suffix("")
-    return None
+    exported = _checkpoints(folder / "checkpoint")
+    if exported:
+        return exported[0 if 0 in exported else max(exported)]
+    own = _checkpoints(folder)
+    return own[max(own)] if own else None
+
+
+def _checkpoints(place: Path) -> dict[int, Path]:
+    """The prefixes in a folder by number."""
+    matches = ((path, _NUMBER.fullmatch(path.name)) for path in place.glob("ckpt-*.index"))
+    return {int(match.group(1)): path.with_suffix("") for path, match in matches if match}
 
 
 def choose_checkpoint(info: TemplateInfo, models: Path, *, pretrained: str | None, fresh: bool) -> Path | None:
@@ -30,7 +37,8 @@ def choose_checkpoint(info: TemplateInfo, models: Path, *, pretrained: str | Non
     Args:
         info: the template; it names its zoo model.
         models: the folder of pretrained models.
-        pretrained: another model, as a folder's name under `models` or as a path.
+        pretrained: another model, as a folder's name under `models` or as a path: of a model in the zoo's layout, of
+            an export or a run folder of kpt-tools, or of one checkpoint (``runs/train/ckpt-500``).
         fresh: start from scratch.
 
     Raises:
@@ -42,10 +50,11 @@ def choose_checkpoint(info: TemplateInfo, models: Path, *, pretrained: str | Non
     if fresh or not (pretrained or info.zoo_model):
         return None
     folder = _folder(models, pretrained) if pretrained else models / info.zoo_model
-    checkpoint = find_checkpoint(folder)
+    checkpoint = _itself(folder) or find_checkpoint(folder)
     if checkpoint is None and pretrained:
         raise ConfigError(
-            f"--pretrained {pretrained}: no checkpoint in {folder}; expected {folder / 'checkpoint' / 'ckpt-0.index'}."
+            f"--pretrained {pretrained}: no checkpoint in {folder}; expected {folder / 'checkpoint' / 'ckpt-0.index'}, "
+            "or ckpt-*.index in a run folder."
         )
     if checkpoint is None:
         raise ConfigError(
@@ -56,8 +65,10 @@ def choose_checkpoint(info: TemplateInfo, models: Path, *, pretrained: str | Non
     return checkpoint
 
 
-def _number(path: Path) -> re.Match[str] | None:
-    return _NUMBER.fullmatch(path.name)
+def _itself(path: Path) -> Path | None:
+    """`path` if it is a checkpoint's prefix, or its ``.index`` file without that ending."""
+    prefix = path.with_suffix("") if path.suffix == ".index" else path
+    return prefix if prefix.with_name(f"{prefix.name}.index").is_file() else None
 
 
 def _folder(models: Path, pretrained: str) -> Path:

@@ -13,9 +13,9 @@ from kpt_tools.pipeline.schedule import Schedule
 from kpt_tools.pipeline.sigmas import std_of
 from kpt_tools.pipeline.template import Template, fill
 
-LEAST_BOXES = 100
-"""The OD API's own limit of objects per image; objects beyond the limit are cut off without a word."""
-_VERTICAL = "vertical_flip_permutation"
+UNKNOWN_BOXES = 100
+"""The OD API's own limit of objects per image, used where the records do not tell; more would be cut off silently."""
+LEAST_BOXES = 4
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class PipelineInputs:
         train_records: glob of the training shards.
         val_records: glob of the validation shards; None if there are none.
         max_instances: the most objects in one image; 0 if unknown.
+        any_orientation: objects lie at any angle (seen from above): also mirror upside down and rotate by 90 degrees.
         checkpoint: prefix of the checkpoint to fine-tune from; None for a fresh start.
     """
 
@@ -45,11 +46,12 @@ class PipelineInputs:
     val_records: str | None = None
     max_instances: int = 0
     checkpoint: str | None = None
+    any_orientation: bool = False
 
     @property
     def max_boxes(self) -> int:
-        """Objects per image that training reads."""
-        return max(LEAST_BOXES, self.max_instances)
+        """Objects per image that training reads; every one more costs time, for targets are drawn for all of them."""
+        return max(LEAST_BOXES, self.max_instances) if self.max_instances else UNKNOWN_BOXES
 
 
 def render(template: Template, inputs: PipelineInputs) -> str:
@@ -62,8 +64,9 @@ def render(template: Template, inputs: PipelineInputs) -> str:
     names = _task_names(with_keypoints)
     classes = [_class_values(item, task, inputs.sigmas) for item, task in zip(with_keypoints, names, strict=True)]
     validation = [] if inputs.val_records is None else [{"eval_input_path": quoted(inputs.val_records)}]
-    values = _values(template, inputs)
-    return fill(template, values, {"keypoint_class": classes, "validation_split": validation})
+    orientation = [_any_orientation(inputs.flips)] if inputs.any_orientation else []
+    sections = {"keypoint_class": classes, "validation_split": validation, "any_orientation": orientation}
+    return fill(template, _values(template, inputs), sections)
 
 
 def skeleton_of(categories: Sequence[Category]) -> tuple[tuple[int, int], ...]:
@@ -78,7 +81,7 @@ def skeleton_of(categories: Sequence[Category]) -> tuple[tuple[int, int], ...]:
 
 def _values(template: Template, inputs: PipelineInputs) -> dict[str, str]:
     schedule = inputs.schedule
-    values = {
+    return {
         "num_classes": str(len(inputs.label_map.items)),
         "num_keypoints": str(inputs.label_map.num_keypoints),
         "label_map_path": quoted(inputs.label_map_path),
@@ -94,13 +97,18 @@ def _values(template: Template, inputs: PipelineInputs) -> dict[str, str]:
         "keypoint_edges": " ".join(f"keypoint_edge {{ start: {a} end: {b} }}" for a, b in inputs.skeleton),
         "fine_tune": _fine_tune(inputs.checkpoint),
     }
-    if _VERTICAL in template.placeholders:
-        values[_VERTICAL] = _permutation(inputs.flips.vertical_permutation)
-    return values
 
 
-def _permutation(permutation: Iterable[int]) -> str:
-    return " ".join(f"keypoint_flip_permutation: {slot}" for slot in permutation)
+def _any_orientation(flips: Flips) -> dict[str, str]:
+    """A rotation moves keypoints only if it is given a permutation; a rotated left stays left."""
+    return {
+        "vertical_flip_permutation": _permutation(flips.vertical_permutation),
+        "rotation_permutation": _permutation(range(flips.num_keypoints), field="keypoint_rot_permutation"),
+    }
+
+
+def _permutation(permutation: Iterable[int], field: str = "keypoint_flip_permutation") -> str:
+    return " ".join(f"{field}: {slot}" for slot in permutation)
 
 
 def _fine_tune(checkpoint: str | None) -> str:

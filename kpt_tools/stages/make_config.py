@@ -17,7 +17,7 @@ from kpt_tools.pipeline.flips import find_flips, names_of
 from kpt_tools.pipeline.label_map import label_map_of, read_label_map
 from kpt_tools.pipeline.override import Override, apply_override
 from kpt_tools.pipeline.pretrained import choose_checkpoint
-from kpt_tools.pipeline.render import LEAST_BOXES, PipelineInputs, render, skeleton_of
+from kpt_tools.pipeline.render import UNKNOWN_BOXES, PipelineInputs, render, skeleton_of
 from kpt_tools.pipeline.resources import load_template
 from kpt_tools.pipeline.schedule import Schedule, plan
 from kpt_tools.pipeline.sigmas import read_sigmas
@@ -113,6 +113,7 @@ def _inputs(config: MakeConfigConfig, manifest: RecordsManifest, template: Templ
         val_records=None if val is None else _pattern(config.records, val),
         max_instances=max(split.max_instances for split in manifest.splits.values()),
         checkpoint=None if checkpoint is None else _project_path(checkpoint),
+        any_orientation=config.any_orientation,
     )
 
 
@@ -181,9 +182,9 @@ def _warnings(manifest: RecordsManifest, inputs: PipelineInputs) -> tuple[str, .
     if not inputs.label_map.num_keypoints:
         warnings.append("no class has keypoints: the model will find boxes only.")
     train = manifest.splits["train"]
-    if not train.max_instances and train.instances > LEAST_BOXES:
+    if not train.max_instances and train.instances > UNKNOWN_BOXES:
         warnings.append(
-            f"the records do not tell the most objects in one image; objects beyond {LEAST_BOXES} would be cut off. "
+            f"the records do not tell the most objects in one image; objects beyond {UNKNOWN_BOXES} would be cut off. "
             "Run kpt-tools make-tfrecord again to be sure."
         )
     return tuple(warnings)

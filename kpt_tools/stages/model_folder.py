@@ -10,11 +10,12 @@ from kpt_tools.odapi import checkpoints
 
 EXPORT_NAME = "export"
 RUN_CONFIG_NAME = "pipeline.config"
+RUN_NAME = "run.json"
 
 
 def is_run(folder: Path) -> bool:
-    """Whether `folder` is the run folder of a training."""
-    return (folder / RUN_CONFIG_NAME).is_file() and not is_exported(folder)
+    """Whether `folder` is the run folder of a training; a project folder has a pipeline.config too, but no run.json."""
+    return all((folder / name).is_file() for name in (RUN_CONFIG_NAME, RUN_NAME)) and not is_exported(folder)
 
 
 def exported_model(model: Path) -> Path:

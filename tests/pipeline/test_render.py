@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,14 +154,24 @@ def test_task_names_are_safe_and_unique() -> None:
     assert names == ["a_b", "a_b_2", "class", "a_b_4"]
 
 
-def test_vertical_flips_only_where_a_template_asks() -> None:
-    template = load_template("centernet_cpu_256_kpts")
-    more = "train_config { data_augmentation_options { random_vertical_flip { ${vertical_flip_permutation} } } }"
+@pytest.mark.parametrize("name", template_names())
+def test_upside_down_and_turned_only_where_asked(name: str) -> None:
+    template = load_template(name)
     inputs = pipeline_inputs((Category(1, "card", ("top_left", "top_right", "bottom_left", "bottom_right")),))
-    assert "random_vertical_flip" not in render(template, inputs)
-    permutation = " ".join(f"keypoint_flip_permutation: {slot}" for slot in (2, 3, 0, 1))
-    asking = Template(template.name, template.info, template.body + more)
-    assert f"random_vertical_flip {{ {permutation} }}" in render(asking, inputs)
+    plain = render(template, inputs)
+    assert "random_vertical_flip" not in plain
+    assert "random_rotation90" not in plain
+    text = render(template, replace(inputs, any_orientation=True))
+    flipped = " ".join(f"keypoint_flip_permutation: {slot}" for slot in (2, 3, 0, 1))
+    turned = " ".join(f"keypoint_rot_permutation: {slot}" for slot in range(4))
+    assert f"random_vertical_flip {{ {flipped} }}" in text
+    assert f"random_rotation90 {{ {turned} }}" in text
+
+
+@pytest.mark.parametrize(("most", "expected"), [(0, 100), (1, 4), (37, 37), (1000, 1000)])
+def test_training_reads_as_many_boxes_as_there_are(most: int, expected: int) -> None:
+    inputs = replace(pipeline_inputs((Category(1, "card", ("a",)),)), max_instances=most)
+    assert inputs.max_boxes == expected
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ def make_export(folder: Path) -> Path:
 
 def make_run(folder: Path, *, step: int | None = None) -> Path:
     folder.mkdir(parents=True)
-    (folder / "pipeline.config").write_bytes(b"x")
+    for name in ("pipeline.config", "run.json"):
+        (folder / name).write_bytes(b"x")
     if step is not None:
         (folder / "checkpoint").write_text(f'model_checkpoint_path: "ckpt-{step}"\n')
         for suffix in ("index", "data-00000-of-00001"):
@@ -31,6 +32,12 @@ def test_export_itself(tmp_path: Path) -> None:
     assert exported_model(folder) == folder
     assert not is_run(folder)
     assert run_of(folder) is None
+
+
+def test_a_project_folder_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.config").write_bytes(b"x")
+    assert not is_run(tmp_path)
+    assert run_of(make_export(tmp_path / "model")) is None
 
 
 def test_run_with_export(tmp_path: Path) -> None:
