@@ -73,7 +73,9 @@ def test_a_good_config_passes(tmp_path) -> None:
             "matches 1 shards whose names say 00002",
             id="lost-shard",
         ),
-        pytest.param((), {"num_keypoints": 5}, r"train_input_reader.num_keypoints is 5; .* has 2 keypoints", id="sum-k"),
+        pytest.param(
+            (), {"num_keypoints": 5}, r"train_input_reader.num_keypoints is 5; .* has 2 keypoints", id="sum-k"
+        ),
         pytest.param((), {"name": "Mouse"}, r"'Mouse' is no class with keypoints .*'mouse' \(case counts\)", id="case"),
     ],
 )

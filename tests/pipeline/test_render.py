@@ -194,7 +194,7 @@ def test_templates_fail_both_ways(change: Any, match: str) -> None:
 
 BUILD = """
 import gc, json, sys
-from kpt_tools.odapi import compat, pipeline_config
+from kpt_tools.odapi import batch_norm, compat, pipeline_config
 compat.activate()
 import tensorflow as tf
 from object_detection.builders import model_builder
@@ -206,7 +206,12 @@ for path in sys.argv[1:]:
     heads = {name: list(values[-1].shape) for name, values in outputs.items() if isinstance(values, list)}
     names = [layer.name for layer in model._feature_extractor.submodules if hasattr(layer, "name")]
     separable = sum("separable" in name for name in names)
-    print(json.dumps({"path": path, "heads": heads, "separable": separable}), flush=True)
+    steps = config.train_config.num_steps
+    fit = batch_norm.fit_momentum(model, steps)
+    moving = sum("moving_mean" in variable.name for variable in model.variables)
+    left = max(layer.momentum**steps for layer in batch_norm.layers_of(model))
+    row = {"path": path, "heads": heads, "separable": separable, "norms": fit["layers"], "moving": moving, "left": left}
+    print(json.dumps(row), flush=True)
     del model, outputs
     tf.keras.backend.clear_session()
     gc.collect()
@@ -236,3 +241,6 @@ def test_every_template_builds_into_a_model(tmp_path: Path) -> None:
         assert heads["s_ge_1/keypoint/heatmap"] == [1, 32, 32, 3]
         assert heads["s_ge_1/keypoint/offset"] == [1, 32, 32, 6]
         assert (row["separable"] > 0) == ("mobilenetv2" in row["path"])
+        # No layer escapes the fit, and of the initial statistics nothing is left at the end of the schedule.
+        assert row["norms"] == row["moving"] > 0
+        assert row["left"] < 1e-6
