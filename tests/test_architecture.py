@@ -24,6 +24,7 @@ LAYER_OF_ROOM = {
     "inference": 3,
     "report": 3,
     "demo": 3,
+    "zoo": 3,
     "annotations": 2,
     "pipeline": 2,
     "metrics": 2,

@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("kpt_tools.cli.demo", "Run the whole road on a made-up data set of pliers."),
     "check": ("kpt_tools.cli.check", "Find what is wrong with annotations and images."),
     "split": ("kpt_tools.cli.split", "Split one COCO JSON into train and val."),
+    "models": ("kpt_tools.cli.models", "List the pretrained CenterNet models of the TF2 detection zoo."),
+    "fetch": ("kpt_tools.cli.fetch", "Download a pretrained model of the zoo."),
     "make-tfrecord": ("kpt_tools.cli.make_tfrecord", "Convert COCO keypoints and images to TFRecord shards."),
     "make-config": ("kpt_tools.cli.make_config", "Render a pipeline.config for your classes and keypoints."),
     "train": ("kpt_tools.cli.train", "Train a CenterNet with the OD API."),
