@@ -1,0 +1,1 @@
+"""coco-annotator's REST interface: what it has goes to files here, pre-annotations go there."""
