@@ -19,6 +19,7 @@ EXIT_INTERRUPTED = 130
 @option(TrainConfig, "checkpoint_every", type=int, help="Steps between checkpoints.")
 @option(TrainConfig, "precision", help="auto, float32 or bfloat16.")
 @option(TrainConfig, "seed", type=int, help="Seed of weights, shuffling and augmentation.")
+@option(TrainConfig, "transfer", help="What to take from the fine-tune checkpoint: match, detection or full.")
 @option(TrainConfig, "fresh", is_flag=True, help="Start from scratch, without the fine-tune checkpoint.")
 def command(**settings: object) -> int:
     """Train the model of CONFIG (default: pipeline.config), or resume a training."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 LINE_INTERVAL_S = 15.0
+_TRANSFER = ("restored", "adapted", "fresh")
 
 
 def losses_per_task(losses: Mapping[str, float]) -> dict[str, float]:
@@ -25,6 +26,27 @@ def losses_per_task(losses: Mapping[str, float]) -> dict[str, float]:
         )
         sums[task] = sums.get(task, 0.0) + value
     return sums
+
+
+def transfer_lines(event: Mapping[str, Any]) -> list[str]:
+    """What was taken over from the fine-tune checkpoint, one line per part of the model."""
+    total = {name: sum(part[name] for part in event["parts"]) for name in _TRANSFER}
+    head = f"Start from {event['checkpoint']} ({event['mode']}): {_counts(total)}"
+    return [f"{head}; {event['unused']} values of the checkpoint not used.", *map(_part_line, event["parts"])]
+
+
+def _part_line(part: Mapping[str, Any]) -> str:
+    task = part["task"]
+    lender = f", from '{part['source_task']}'" if part["source_task"] not in ("", task) else ""
+    notes = [f"kept: {', '.join(part['kept'])}"] * bool(part["kept"] and not part["by_position"])
+    notes += [f"new: {', '.join(part['new'])}"] * bool(part["new"])
+    notes += ["channels by position, their names are unknown"] * part["by_position"]
+    name = part["part"] + (f" of '{task}'" if task else "")
+    return f"  {name}: {_counts(part)}{lender}" + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def _counts(numbers: Mapping[str, Any]) -> str:
+    return ", ".join(f"{numbers[name]} {name}" for name in _TRANSFER if numbers[name]) or "nothing"
 
 
 class TrainProgress:
@@ -65,6 +87,9 @@ class TrainProgress:
             self._say(
                 f"Batch normalisation: momentum {low:g} fitted to the schedule: {high:.4g} ({event['layers']} layers)."
             )
+        elif event["kind"] == "transfer":
+            for line in transfer_lines(event):
+                self._say(line)
         elif event["kind"] == "resumed":
             self._say(f"Resumed from step {event['step']}.")
         elif event["kind"] == "checkpoint":

@@ -19,6 +19,8 @@ class TrainConfig:
         precision: "auto", "float32" or "bfloat16".
         seed: of weights, shuffling and augmentation.
         fresh: start from scratch, whatever ``fine_tune_checkpoint`` says.
+        transfer: what to take from ``fine_tune_checkpoint``: "match": whatever fits, by name; "detection": the feature
+            extractor; "full": everything. The config's ``fine_tune_checkpoint_type`` does not count.
     """
 
     config: Path = Path("pipeline.config")
@@ -28,6 +30,7 @@ class TrainConfig:
     precision: str = "auto"
     seed: int = 0
     fresh: bool = False
+    transfer: str = "match"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,14 @@ from kpt_tools.odapi.child import program
 
 
 def train_command(
-    pipeline_config: Path, model_dir: Path, *, steps: int, checkpoint_every: int, precision: str, seed: int
+    pipeline_config: Path,
+    model_dir: Path,
+    *,
+    steps: int,
+    checkpoint_every: int,
+    precision: str,
+    seed: int,
+    transfer: str,
 ) -> list[str]:
     """`model_main_tf2` through the compatibility layer."""
     return program(
@@ -20,6 +27,7 @@ def train_command(
         "--record_summaries=false",
         f"--kpt_precision={precision}",
         f"--kpt_seed={seed}",
+        f"--kpt_transfer={transfer}",
     )
 
 

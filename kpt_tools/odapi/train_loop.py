@@ -12,9 +12,11 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from kpt_tools.odapi import batch_norm, events
+from kpt_tools.fsio import write_json
+from kpt_tools.odapi import batch_norm, events, pipeline_config, transfer, transfer_plan
 
 EVENT_INTERVAL_S = 0.5
 SUMMARY_EVERY_STEPS = 20
@@ -59,9 +61,10 @@ def train_loop(
     record_summaries: bool = False,
     use_tpu: bool = False,
     seed: int | None = None,
+    transfer_mode: str = transfer_plan.MATCH,
     **unknown: Any,
 ) -> None:
-    """Train until `train_steps`; the signature is that of `model_lib_v2.train_loop`, plus `seed`.
+    """Train until `train_steps`; the signature is that of `model_lib_v2.train_loop`, plus `seed` and `transfer_mode`.
 
     Raises:
         TypeError: an argument that this loop does not know (so that nothing is ignored silently).
@@ -77,7 +80,7 @@ def train_loop(
     parts = _build(pipeline_config_path, train_steps, record_summaries, use_tpu)
     steps = train_steps or int(parts.train_config.num_steps)
     events.emit("batch_norm", **batch_norm.fit_momentum(parts.model, steps))
-    _load_fine_tune_checkpoint(parts, model_dir)
+    _load_fine_tune_checkpoint(parts, pipeline_config_path, model_dir, transfer_mode)
     checkpoint = tf.train.Checkpoint(step=parts.global_step, model=parts.model, optimizer=parts.optimizer)
     manager = tf.train.CheckpointManager(checkpoint, model_dir, max_to_keep=3)
     if manager.latest_checkpoint:
@@ -125,30 +128,21 @@ def _build(pipeline_config_path: str, train_steps: int | None, record_summaries:
     return _Parts(model, optimizer, rate, global_step, dataset, int(train_config.batch_size), train_config)
 
 
-def _load_fine_tune_checkpoint(parts: _Parts, model_dir: str) -> None:
-    """The OD API's own loader; a run that is resumed overwrites what it loads."""
+def _load_fine_tune_checkpoint(parts: _Parts, config_path: str, model_dir: str, mode: str) -> None:
+    """Start from the config's checkpoint, and tell what was taken over; a run that is resumed has its own."""
     import tensorflow as tf
     from object_detection import model_lib_v2
-    from object_detection.utils import config_util, variables_helper
 
     config = parts.train_config
     if not config.fine_tune_checkpoint or tf.train.latest_checkpoint(model_dir):
         return
     events.emit("phase", name="loading the fine-tune checkpoint")
-    config_util.update_fine_tune_checkpoint_type(config)
     with tf.distribute.get_strategy().scope():
-        variables_helper.ensure_checkpoint_supported(
-            config.fine_tune_checkpoint, config.fine_tune_checkpoint_type, model_dir
-        )
-        model_lib_v2.load_fine_tune_checkpoint(
-            parts.model,
-            config.fine_tune_checkpoint,
-            config.fine_tune_checkpoint_type,
-            config.fine_tune_checkpoint_version,
-            config.run_fine_tune_checkpoint_dummy_computation,
-            parts.dataset,
-            config.unpad_groundtruth_tensors,
-        )
+        model_lib_v2._ensure_model_is_built(parts.model, parts.dataset, config.unpad_groundtruth_tensors)
+        message = pipeline_config.read(Path(config_path))
+        report = transfer.transfer(parts.model, message, Path(config.fine_tune_checkpoint), mode)
+    write_json(Path(model_dir) / transfer.FILE_NAME, report.details())
+    events.emit("transfer", **report.summary())
 
 
 def _run(parts: _Parts, steps: int, manager: Any, checkpoint_every_n: int, model_dir: str, stop: _StopSignal) -> None:

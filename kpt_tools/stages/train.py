@@ -10,8 +10,17 @@ from typing import Any
 
 from kpt_tools.config.train import TrainConfig
 from kpt_tools.errors import ConfigError, EngineError
-from kpt_tools.fsio import make_folder, read_text, write_text
-from kpt_tools.odapi import checkpoints, commands, pipeline_config, precision, run_config
+from kpt_tools.fsio import make_folder, read_json, read_text, write_text
+from kpt_tools.odapi import (
+    checkpoints,
+    commands,
+    pipeline_config,
+    precision,
+    run_config,
+    transfer,
+    transfer_names,
+    transfer_plan,
+)
 from kpt_tools.odapi.child import run_child
 from kpt_tools.odapi.pipeline_config import Message
 from kpt_tools.pipeline.label_map import format_label_map, read_label_map
@@ -58,10 +67,7 @@ def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainR
         DataError: the label map is damaged.
         EngineError: the OD API failed.
     """
-    if config.precision not in precision.CHOICES:
-        raise ConfigError(f"--precision '{config.precision}'; expected one of {', '.join(precision.CHOICES)}.")
-    if config.steps is not None and config.steps < 1:
-        raise ConfigError(f"--steps {config.steps}; expected at least 1.")
+    _check_settings(config)
     message = pipeline_config.read(config.config)
     inputs = run_config.inputs_of(message, str(config.config))
     label_map = read_label_map(inputs.label_map)
@@ -71,6 +77,8 @@ def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainR
     run_config.check(resolved, inputs, label_map, str(config.config))
     before = checkpoints.latest(config.run)
     _refuse_other_model(config.run, resolved, before)
+    if before is None:
+        _prepare_transfer(config.run, resolved)
     make_folder(config.run)
     write_text(config.run / LABEL_MAP_NAME, format_label_map(label_map))
     write_text(config.run / CONFIG_NAME, pipeline_config.format(resolved))
@@ -78,11 +86,37 @@ def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainR
     with run_manifest(config.run, "train", config, files) as manifest:
         manifest["eval_records"] = [str(Path(path).resolve()) for path in inputs.eval_records]
         manifest["train_records"] = [str(Path(path).resolve()) for path in inputs.train_records]
-        result = _run(config, resolved, before.step if before else 0, on_event)
+        manifest["transfer"] = _transferred(config.run)
+
+        def watch(event: dict[str, Any]) -> None:
+            if event["kind"] == "transfer":
+                manifest["transfer"] = {name: value for name, value in event.items() if name != "kind"}
+            on_event(event)
+
+        result = _run(config, resolved, before.step if before else 0, watch)
         manifest["result"] = {"step": result.step, "steps": result.steps, "losses": result.losses}
         if result.interrupted:
             manifest["status"] = "interrupted"
     return result
+
+
+def _check_settings(config: TrainConfig) -> None:
+    if config.precision not in precision.CHOICES:
+        raise ConfigError(f"--precision '{config.precision}'; expected one of {', '.join(precision.CHOICES)}.")
+    if config.transfer not in transfer_plan.CHOICES:
+        raise ConfigError(f"--transfer '{config.transfer}'; expected one of {', '.join(transfer_plan.CHOICES)}.")
+    if config.steps is not None and config.steps < 1:
+        raise ConfigError(f"--steps {config.steps}; expected at least 1.")
+
+
+def _prepare_transfer(run: Path, resolved: Message) -> None:
+    """Refuse early what the child process would refuse, and forget what an earlier attempt took over."""
+    if resolved.train_config.fine_tune_checkpoint:
+        checkpoint = Path(resolved.train_config.fine_tune_checkpoint)
+        if run.resolve() == transfer_names.folder_of(checkpoint):
+            raise ConfigError(f"{run}: holds the fine-tune checkpoint {checkpoint}. Choose another folder with --run.")
+        transfer_names.refuse_other_extractor(checkpoint, resolved)
+    (run / transfer.FILE_NAME).unlink(missing_ok=True)
 
 
 def _refuse_other_model(run: Path, resolved: Message, before: checkpoints.CheckpointFile | None) -> None:
@@ -96,6 +130,15 @@ def _refuse_other_model(run: Path, resolved: Message, before: checkpoints.Checkp
         )
 
 
+def _transferred(run: Path) -> dict[str, Any] | None:
+    """What a run that is resumed took over from its fine-tune checkpoint; None if it began from scratch."""
+    path = run / transfer.FILE_NAME
+    if not path.is_file():
+        return None
+    report = read_json(path, what="report of kpt-tools train on what it took from the fine-tune checkpoint")
+    return {name: value for name, value in report.items() if name != "variables"}
+
+
 def _run(config: TrainConfig, resolved: Message, start: int, on_event: OnEvent) -> TrainResult:
     steps = int(resolved.train_config.num_steps)
     if start >= steps:
@@ -107,6 +150,7 @@ def _run(config: TrainConfig, resolved: Message, start: int, on_event: OnEvent) 
         checkpoint_every=config.checkpoint_every or min(1000, max(50, steps // 10)),
         precision=precision.resolve(config.precision),
         seed=config.seed,
+        transfer=config.transfer,
     )
     losses: dict[str, float] = {}
 

@@ -9,7 +9,7 @@ from kpt_tools.odapi import compat, events
 
 
 def main() -> None:
-    """Run the OD API's training program; flags are its own plus ``--kpt_seed`` and ``--kpt_precision``."""
+    """Run the OD API's training program; flags are its own and those that begin with ``kpt_``."""
     compat.activate()
     events.emit("phase", name="importing TensorFlow")
     import tensorflow as tf
@@ -21,11 +21,14 @@ def main() -> None:
 
     flags.DEFINE_integer("kpt_seed", None, "Seed of weights, shuffling and augmentation.")
     flags.DEFINE_string("kpt_precision", "float32", "float32 or bfloat16.")
+    flags.DEFINE_string("kpt_transfer", "match", "What to take from fine_tune_checkpoint: match, detection or full.")
 
     def run(argv: list[str]) -> None:
         apply_precision(flags.FLAGS.kpt_precision)
         _use_one_device_strategy_where_there_is_one_device(tf)
-        model_lib_v2.train_loop = functools.partial(train_loop.train_loop, seed=flags.FLAGS.kpt_seed)
+        model_lib_v2.train_loop = functools.partial(
+            train_loop.train_loop, seed=flags.FLAGS.kpt_seed, transfer_mode=flags.FLAGS.kpt_transfer
+        )
         model_main_tf2.main(argv)
 
     tf.compat.v1.app.run(run, argv=sys.argv)
