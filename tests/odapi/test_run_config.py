@@ -89,7 +89,7 @@ def test_refuses_a_wrong_number_of_classes(tmp_path) -> None:
     write_records(tmp_path)
     message = parsed(tmp_path)
     message.model.center_net.num_classes = 3
-    with pytest.raises(ConfigError, match="num_classes is 3; .* has 1 classes"):
+    with pytest.raises(ConfigError, match=r"num_classes is 3; .* has 1 classes"):
         check(message)
 
 
@@ -97,7 +97,7 @@ def test_refuses_a_missing_fine_tune_checkpoint(tmp_path) -> None:
     write_records(tmp_path)
     message = parsed(tmp_path)
     message.train_config.fine_tune_checkpoint = str(tmp_path / "zoo" / "ckpt-0")
-    with pytest.raises(ConfigError, match="fine_tune_checkpoint .*ckpt-0 does not exist"):
+    with pytest.raises(ConfigError, match=r"fine_tune_checkpoint .*ckpt-0 does not exist"):
         check(message)
 
 
