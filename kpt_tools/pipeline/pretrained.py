@@ -9,7 +9,6 @@ from kpt_tools.errors import ConfigError
 from kpt_tools.pipeline.template import TemplateInfo
 
 _NUMBER = re.compile(r"ckpt-(\d+)\.index")
-_EXTRACTOR = re.compile(r"feature_extractor\s*:?\s*\{[^{}]*?\btype\s*:\s*[\"']([^\"']+)[\"']")
 
 
 def find_checkpoint(folder: Path) -> Path | None:
@@ -42,8 +41,7 @@ def choose_checkpoint(info: TemplateInfo, models: Path, *, pretrained: str | Non
         fresh: start from scratch.
 
     Raises:
-        ConfigError: the model is not there, or was made with another feature extractor; or `pretrained` and
-            `fresh` contradict each other.
+        ConfigError: the model is not there; or `pretrained` and `fresh` contradict each other.
     """
     if fresh and pretrained:
         raise ConfigError(f"--fresh and --pretrained {pretrained} contradict each other; give one of them.")
@@ -61,7 +59,6 @@ def choose_checkpoint(info: TemplateInfo, models: Path, *, pretrained: str | Non
             f"{folder}: the pretrained model of this template is not there. Either download {info.zoo_url} and unpack "
             f"it in {models}, or train from scratch with --fresh (needs far more images and time)."
         )
-    _refuse_other_extractor(folder, info.extractor)
     return checkpoint
 
 
@@ -74,16 +71,3 @@ def _itself(path: Path) -> Path | None:
 def _folder(models: Path, pretrained: str) -> Path:
     below = models / pretrained
     return below if below.is_dir() else Path(pretrained)
-
-
-def _refuse_other_extractor(folder: Path, extractor: str) -> None:
-    """Compare with the model's own pipeline.config, where it has one."""
-    path = folder / "pipeline.config"
-    if not path.is_file():
-        return
-    found = _EXTRACTOR.search(path.read_text(encoding="utf-8", errors="replace"))
-    if found and found.group(1) != extractor:
-        raise ConfigError(
-            f"{path}: its feature extractor is '{found.group(1)}', the template's is '{extractor}': its weights "
-            "would not fit. Choose the template or the model that belongs to the other."
-        )

@@ -13,6 +13,7 @@ from kpt_tools.entities import LabelMap
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import write_text
 from kpt_tools.odapi import pipeline_config
+from kpt_tools.odapi.transfer_names import refuse_other_extractor
 from kpt_tools.pipeline.flips import find_flips, names_of
 from kpt_tools.pipeline.label_map import label_map_of, read_label_map
 from kpt_tools.pipeline.override import Override, apply_override
@@ -68,6 +69,8 @@ def make_config(config: MakeConfigConfig) -> MakeConfigResult:
     source = f"template {template.name}, filled"
     message = pipeline_config.parse(render(template, inputs), source)
     overrides = tuple(apply_override(message, assignment) for assignment in config.overrides)
+    if message.train_config.fine_tune_checkpoint:
+        refuse_other_extractor(Path(message.train_config.fine_tune_checkpoint), message)
     flip_names = names_of(inputs.flips.pairs, inputs.label_map)
     text = _head(template, inputs, flip_names, overrides) + pipeline_config.format(message)
     if pipeline_config.parse(text, source) != message:

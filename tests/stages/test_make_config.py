@@ -120,6 +120,22 @@ def test_options_reach_the_config(project: Path) -> None:
 
 
 @pytest.mark.odapi
+def test_a_checkpoint_of_another_extractor_is_refused(project: Path) -> None:
+    from kpt_tools.stages.make_config import make_config
+
+    put_records(project)
+    run_folder = project / "runs" / "old"
+    run_folder.mkdir(parents=True)
+    (run_folder / "ckpt-9.index").touch()
+    text = 'model { center_net { feature_extractor { type: "resnet_v1_50_fpn" } } }'
+    (run_folder / "pipeline.config").write_text(text)
+    with pytest.raises(ConfigError, match=r"ckpt-9: .* is resnet_v1_50_fpn, this model's is mobilenet_v2_fpn:"):
+        make_config(cpu(pretrained="runs/old"))
+    (run_folder / "pipeline.config").write_text(text.replace("resnet_v1_50_fpn", "mobilenet_v2_fpn"))
+    assert make_config(cpu(pretrained="runs/old")).inputs.checkpoint == "runs/old/ckpt-9"
+
+
+@pytest.mark.odapi
 def test_warnings(project: Path) -> None:
     from kpt_tools.stages.make_config import make_config
 
