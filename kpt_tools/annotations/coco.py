@@ -145,7 +145,16 @@ def _parse_objects(
             report.extend([finding("annotation-id-duplicate", message, image=image, annotation_id=instance.id)])
             continue
         instances[instance.id] = instance
+    _note_uncounted(rows, source, report)
     return tuple(instances.values())
+
+
+def _note_uncounted(rows: Sequence[object], source: str, report: Report) -> None:
+    with_points = [row for row in rows if isinstance(row, dict) and row.get("keypoints")]
+    uncounted = sum(row.get("num_keypoints") is None for row in with_points)
+    if uncounted:
+        message = f"{source}: {uncounted} of {len(with_points)} objects with keypoints have no num_keypoints. Counted."
+        report.extend([finding("num-keypoints-absent", message)])
 
 
 def _note_unused(categories: Sequence[Category], instances: Sequence[Instance], source: str, report: Report) -> None:

@@ -38,17 +38,22 @@ def clip_box(box_xywh_px: BoxXywhPx, width: float, height: float) -> BoxXywhPx:
     return left, top, min(x + w, float(width)) - left, min(y + h, float(height)) - top
 
 
+def extent(xs: Sequence[float], ys: Sequence[float]) -> BoxXywhPx | None:
+    """The smallest box around points, None if there are none."""
+    return (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)) if xs and ys else None
+
+
 def box_of_keypoints(
     keypoints_xyv: Sequence[KeypointXyv], width: float, height: float, padding: float
 ) -> BoxXywhPx | None:
     """The extent of the labelled points, padded by a share of its longer side and clipped; None if it has no area."""
-    xs = [x for x, _, v in keypoints_xyv if v > 0]
-    ys = [y for _, y, v in keypoints_xyv if v > 0]
-    if not xs:
+    labelled = [(x, y) for x, y, v in keypoints_xyv if v > 0]
+    found = extent([x for x, _ in labelled], [y for _, y in labelled])
+    if found is None:
         return None
-    pad = padding * max(max(xs) - min(xs), max(ys) - min(ys))
-    box = (min(xs) - pad, min(ys) - pad, max(xs) - min(xs) + 2 * pad, max(ys) - min(ys) + 2 * pad)
-    clipped = clip_box(box, width, height)
+    x, y, w, h = found
+    pad = padding * max(w, h)
+    clipped = clip_box((x - pad, y - pad, w + 2 * pad, h + 2 * pad), width, height)
     return clipped if min(clipped[2:]) >= MIN_SIDE_PX else None
 
 

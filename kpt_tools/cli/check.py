@@ -23,18 +23,30 @@ _PATH = click.Path(path_type=Path)
 @images_argument
 @option(CheckConfig, "images", type=_PATH, help="Folder of the images; the same as IMAGES.")
 @option(CheckConfig, "annotations_only", is_flag=True, help="Do not look at the images.")
+@option(CheckConfig, "against", type=_PATH, help="COCO JSON of the other side of a split: tell pictures in both.")
+@option(CheckConfig, "against_images", type=_PATH, help="Folder of its images; default: that of IMAGES.")
+@option(
+    CheckConfig,
+    "look_alikes",
+    "--look-alikes/--no-look-alikes",
+    is_flag=True,
+    help="Look for pictures that look nearly the same (default: yes).",
+)
+@option(CheckConfig, "flip_pairs", help="left_ear:right_ear,... or none, as in make-config; default: by name.")
 @option(CheckConfig, "boxes_from_keypoints", is_flag=True, help="As in make-tfrecord: boxes may be missing.")
 @option(CheckConfig, "box_padding", type=float, help="Padding of such boxes, as a share of the longer side.")
 @option(CheckConfig, "keep_empty", is_flag=True, help="Images without objects are meant as background.")
 @option(CheckConfig, "verify", type=click.Choice(VERIFY), help="full: decode every pixel.")
-@option(CheckConfig, "report", type=_PATH, help="Write all findings to this JSON file.")
+@option(CheckConfig, "workers", type=int, help="Processes that look at images; default: one per core.")
+@option(CheckConfig, "report", type=_PATH, help="Write all findings and numbers to this JSON file.")
+@option(CheckConfig, "html", type=_PATH, help="Write a page with pictures and plots to this HTML file.")
 def command(**settings: Any) -> int:
     """Find what is wrong with annotations and images; change nothing.
 
-    ANNOTATIONS is a COCO JSON, by default the only one in dataset/annotations. The exit code is 3 if
-    make-tfrecord would lose something.
+    ANNOTATIONS is a COCO JSON, by default the only one in dataset/annotations; IMAGES is the folder of its
+    images. The exit code is 3 if make-tfrecord would lose something.
 
-    Example: kpt-tools check dataset/annotations/pliers.json --images dataset/images
+    Example: kpt-tools check dataset/annotations/pliers.json dataset/images --html check.html
     """
     from kpt_tools.cli.findings import print_findings
     from kpt_tools.cli.progress import progress_bar
@@ -42,18 +54,22 @@ def command(**settings: Any) -> int:
     from kpt_tools.stages.check import check
 
     result = check(from_dict(CheckConfig, with_images(settings)), progress_bar)
-    print_findings(result.report)
-    _print_summary(result, settings["report"])
+    print_findings(result.report, source=result.annotations)
+    _print_summary(result)
+    for what, path in (("All findings", settings["report"]), ("Page", settings["html"])):
+        if path is not None:
+            click.echo(f"{what}: {path}")
     return 0 if result.sound else DataError.exit_code
 
 
-def _print_summary(result: CheckResult, report: Path | None) -> None:
+def _print_summary(result: CheckResult) -> None:
     from kpt_tools.cli.findings import severity_line
 
     classes = ", ".join(f"{name} ({count} keypoints)" for name, count in result.categories.items()) or "no classes"
+    for name, pairs in result.flip_pairs.items():
+        if pairs:
+            click.echo(f"Mirrored, these exchange ({name}): {', '.join(f'{a} <-> {b}' for a, b in pairs)}.")
     click.echo(
         f"{result.annotations}: {result.usable_images} of {result.images} images and {result.usable_instances} of "
         f"{result.instances} objects can be used; {classes}. {severity_line(result.report)}."
     )
-    if report is not None:
-        click.echo(f"All findings: {report}")

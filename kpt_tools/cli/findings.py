@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kpt_tools.annotations.codes import CODES, SEVERITY_RANK
+from kpt_tools.annotations.codes import CODES, ranked_codes, repair_command
 from kpt_tools.entities import Report
 
 if TYPE_CHECKING:
@@ -14,8 +15,14 @@ _STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _EXAMPLES = 3
 
 
-def print_findings(report: Report, examples: int = _EXAMPLES) -> None:
-    """Print a table of counts per code, then up to `examples` messages of each error and warning."""
+def print_findings(report: Report, examples: int = _EXAMPLES, source: Path | None = None) -> None:
+    """Print a table of counts per code, then consequence, advice and some messages of each error and warning.
+
+    Args:
+        report: what was found.
+        examples: number of messages of each code.
+        source: the JSON; the commands that repair it are told, if given.
+    """
     from rich.console import Console
     from rich.table import Column, Table
     from rich.text import Text
@@ -26,7 +33,7 @@ def print_findings(report: Report, examples: int = _EXAMPLES) -> None:
         console.print("No findings.")
         return
     table = Table("severity", Column("finding", no_wrap=True), "count", "meaning")
-    ranked = sorted(counts, key=lambda code: (SEVERITY_RANK[CODES[code].severity], -counts[code], code))
+    ranked = ranked_codes(report)
     for code in ranked:
         entry = CODES[code]
         severity = Text(entry.severity, style=_STYLE[entry.severity])
@@ -34,13 +41,15 @@ def print_findings(report: Report, examples: int = _EXAMPLES) -> None:
     console.print(table)
     for code in ranked:
         if CODES[code].severity != "info":
-            _print_examples(console, code, [f.message for f in report.findings if f.code == code], examples)
+            console.print(Text(f"{code}: {CODES[code].consequence} {CODES[code].advice}", style="bold"), soft_wrap=True)
+            if source is not None and CODES[code].repair:
+                console.print(Text(f"  {repair_command(code, str(source))}", style="cyan"), soft_wrap=True)
+            _print_examples(console, [f.message for f in report.findings if f.code == code], examples)
 
 
-def _print_examples(console: Console, code: str, messages: list[str], examples: int) -> None:
+def _print_examples(console: Console, messages: list[str], examples: int) -> None:
     from rich.text import Text
 
-    console.print(Text(f"{code}: {CODES[code].advice}", style="bold"), soft_wrap=True)
     for message in messages[:examples]:
         console.print(Text(f"  {message}"), soft_wrap=True)
     if len(messages) > examples:

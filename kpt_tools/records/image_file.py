@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from kpt_tools.annotations.codes import finding
 from kpt_tools.annotations.orientation import upright_size
 from kpt_tools.entities import Finding
-from kpt_tools.records.image_structure import Structure, jpeg_structure, png_structure, sniff
+from kpt_tools.records.image_structure import SUFFIX_FORMAT, Structure, jpeg_structure, png_structure, sniff
 from kpt_tools.records.pixels import to_8_bit
 
 if TYPE_CHECKING:
@@ -28,14 +28,6 @@ MAX_PIXELS = 178_956_970
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "JPEG2000")
 _ORIENTATION_TAG = 0x0112
 _TIFF_WIDTH_TAG, _TIFF_HEIGHT_TAG = 0x0100, 0x0101
-_SUFFIX_FORMAT = {
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
-    **dict.fromkeys((".png", ".apng"), "PNG"),
-    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
-    ".gif": "GIF",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-}
 
 
 @dataclass(frozen=True)
@@ -145,7 +137,7 @@ class _Loader:
         self.findings.append(finding(code, f"{self.name}: {message}", image=self.name))
 
     def _tell_suffix(self, format_name: str) -> None:
-        if self.suffix and _SUFFIX_FORMAT.get(self.suffix, format_name) != format_name:
+        if self.suffix and SUFFIX_FORMAT.get(self.suffix, format_name) != format_name:
             self._tell(
                 "image-extension", f"holds {format_name}, though its name ends in {self.suffix}. Content decides."
             )

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from kpt_tools.annotations.codes import finding
 from kpt_tools.entities import Finding, ImageRecord
 from kpt_tools.errors import ConfigError
+from kpt_tools.records.image_structure import SUFFIX_FORMAT
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,12 @@ class ImageFolder:
         if len(exact) == 1:
             return Lookup(exact[0])
         return self._ambiguous(image, exact) if exact else self._by_base_name(image, parts[-1] if parts else name)
+
+    def pictures(self) -> list[Path]:
+        """All files of the folder and below it that end like a picture, in order of their names."""
+        return sorted(
+            path for paths in self._files_by_name.values() for path in paths if path.suffix.lower() in SUFFIX_FORMAT
+        )
 
     def relative(self, path: Path) -> str:
         """The name of a file of the folder, relative to it, with forward slashes."""

@@ -12,6 +12,15 @@ from typing import Literal
 
 JPEG_START = b"\xff\xd8\xff"
 PNG_START = b"\x89PNG\r\n\x1a\n"
+SUFFIX_FORMAT = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
+    **dict.fromkeys((".png", ".apng"), "PNG"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    ".gif": "GIF",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+}
+"""What the ending of a file name promises."""
 _JPEG_END = b"\xff\xd9"
 _START_OF_SCAN = 0xDA
 _BASELINE_OR_PROGRESSIVE = frozenset({0xC0, 0xC1, 0xC2})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from kpt_tools.annotations.codes import finding
@@ -13,6 +14,7 @@ from kpt_tools.annotations.orientation import upright_instance
 from kpt_tools.entities import Category, Dataset, Finding, ImageRecord, Instance
 from kpt_tools.records.image_file import LoadedImage, Verify, load_image
 from kpt_tools.records.image_lookup import ImageFolder, Lookup
+from kpt_tools.records.parallel import map_items
 from kpt_tools.records.progress import Progress, silent
 
 
@@ -24,11 +26,13 @@ class PreparePolicy:
         boxes: for objects without a usable box.
         verify: "structure" trusts whole headers, "full" decodes every pixel.
         keep_empty: images without objects are kept as background; otherwise left out.
+        workers: processes that look at image files.
     """
 
     boxes: BoxPolicy = field(default_factory=BoxPolicy)
     verify: Verify = "structure"
     keep_empty: bool = False
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,15 @@ class Sample:
         return load_image(self.path, (self.source.width, self.source.height), name=self.source.file_name)
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """An image to look at: its name, its size in the JSON, and its file if there is one."""
+
+    name: str
+    expected_wh: tuple[int, int]
+    path: Path | None
+
+
 def prepare_dataset(
     dataset: Dataset, folder: ImageFolder, policy: PreparePolicy, progress: Progress = silent
 ) -> tuple[list[Sample], list[Finding]]:
@@ -65,14 +78,20 @@ def prepare_dataset(
     lookups = {image.id: folder.find(image) for image in dataset.images}
     findings: list[Finding] = []
     shared = _shared_files(dataset.images, lookups, folder, findings)
+    wanted = [image for image in dataset.images if image.id not in shared]
+    jobs = [_Job(image.file_name, (image.width, image.height), lookups[image.id].path) for image in wanted]
+    look = partial(_look, verify=policy.verify)
+    looked = map_items(look, jobs, workers=policy.workers, what="looking at images", progress=progress)
     samples = []
-    for image in progress(dataset.images, "looking at images"):
-        if image.id in shared:
-            continue
-        instances = dataset.instances_of_image[image.id]
-        sample = _prepare_image(image, instances, dataset, lookups[image.id], folder, policy, findings)
-        if sample is not None:
-            samples.append(sample)
+    for image, (loaded, num_bytes) in zip(wanted, looked, strict=True):
+        lookup = lookups[image.id]
+        findings.extend(note for note in (lookup.problem, lookup.note) if note is not None)
+        findings.extend(loaded.findings)
+        if lookup.path is not None and num_bytes:
+            stored = replace(image, width=loaded.width, height=loaded.height, file_name=folder.relative(lookup.path))
+            fitted = _fit_moved(image, loaded, dataset, policy, findings)
+            if fitted is not None:
+                samples.append(Sample(image, lookup.path, stored, fitted, num_bytes))
     return samples, findings
 
 
@@ -103,30 +122,21 @@ def fit_objects(
     return () if code == "image-kept-empty" else None
 
 
-def _prepare_image(
-    image: ImageRecord,
-    instances: Sequence[Instance],
-    dataset: Dataset,
-    lookup: Lookup,
-    folder: ImageFolder,
-    policy: PreparePolicy,
-    findings: list[Finding],
-) -> Sample | None:
-    findings.extend(note for note in (lookup.problem, lookup.note) if note is not None)
-    if lookup.path is None:
-        return None
-    size = (image.width, image.height)
-    loaded = load_image(lookup.path, size, name=image.file_name, verify=policy.verify, encode=False)
-    findings.extend(loaded.findings)
-    if not loaded.usable:
-        return None
+def _look(job: _Job, verify: Verify) -> tuple[LoadedImage, int]:
+    """What was found in an image file, without its pixels, and its size in bytes; 0 if it cannot be used."""
+    if job.path is None:
+        return LoadedImage(), 0
+    loaded = load_image(job.path, job.expected_wh, name=job.name, verify=verify, encode=False)
+    return replace(loaded, encoded=b""), len(loaded.encoded)
+
+
+def _fit_moved(
+    image: ImageRecord, loaded: LoadedImage, dataset: Dataset, policy: PreparePolicy, findings: list[Finding]
+) -> tuple[Instance, ...] | None:
+    instances = dataset.instances_of_image[image.id]
     moved = [upright_instance(instance, loaded.moved_by, *loaded.raw_wh) for instance in instances]
     upright = replace(image, width=loaded.width, height=loaded.height)
-    fitted = fit_objects(upright, moved, dataset.category_by_id, policy, findings)
-    if fitted is None:
-        return None
-    stored = replace(upright, file_name=folder.relative(lookup.path))
-    return Sample(image, lookup.path, stored, fitted, len(loaded.encoded))
+    return fit_objects(upright, moved, dataset.category_by_id, policy, findings)
 
 
 def _shared_files(

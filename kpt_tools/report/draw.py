@@ -113,13 +113,16 @@ def resized(prediction: Prediction, size_wh: tuple[int, int]) -> Prediction:
     return Prediction(prediction.image, width, height, detections)
 
 
-def draw_instances(image: Image.Image, instances: Iterable[Instance], metadata: ModelMetadata) -> Image.Image:
+def draw_instances(
+    image: Image.Image, instances: Iterable[Instance], metadata: ModelMetadata, weight: float = 1.0
+) -> Image.Image:
     """Draw annotated objects; hidden points (v = 1) are rings, points that are not labelled are left out.
 
     Args:
         image: the picture that the coordinates belong to; it is left as it is.
         instances: with ids of the label map as `category_id`.
         metadata: classes, keypoint slots and skeleton.
+        weight: of lines, points and letters; more than 1 for pictures that will be shown small.
 
     Returns:
         A new RGB picture of the same size.
@@ -134,14 +137,16 @@ def draw_instances(image: Image.Image, instances: Iterable[Instance], metadata: 
             if v > 0
         }
         objects.append(_Object(truth.category_id, names[truth.category_id], truth.box_xywh_px, points))
-    return _draw(image, objects, metadata.skeleton)
+    return _draw(image, objects, metadata.skeleton, weight)
 
 
 def _slots_of(metadata: ModelMetadata) -> dict[int, list[int]]:
     return {item.id: [keypoint.id for keypoint in item.keypoints] for item in metadata.label_map.items}
 
 
-def _draw(image: Image.Image, objects: Sequence[_Object], skeleton: Sequence[tuple[int, int]]) -> Image.Image:
+def _draw(
+    image: Image.Image, objects: Sequence[_Object], skeleton: Sequence[tuple[int, int]], weight: float = 1.0
+) -> Image.Image:
     """Draw on a transparent layer of a multiple of the size, which is then scaled down: smooth lines."""
     from PIL import Image
 
@@ -150,7 +155,7 @@ def _draw(image: Image.Image, objects: Sequence[_Object], skeleton: Sequence[tup
         return picture.copy() if picture is image else picture
     fine = 4 if max(picture.size) <= 700 else 2 if max(picture.size) <= 2000 else 1
     layer = Image.new("RGBA", (picture.width * fine, picture.height * fine), (0, 0, 0, 0))
-    pen = _Pen(layer, fine, max(picture.size))
+    pen = _Pen(layer, fine, max(picture.size), weight)
     for item in objects:
         pen.box(item)
     for item in objects:
@@ -166,15 +171,15 @@ def _draw(image: Image.Image, objects: Sequence[_Object], skeleton: Sequence[tup
 class _Pen:
     """Draws on a layer whose pixels are `fine` times smaller than the picture's; sizes follow the picture."""
 
-    def __init__(self, layer: Image.Image, fine: int, side: int) -> None:
+    def __init__(self, layer: Image.Image, fine: int, side: int, weight: float) -> None:
         from PIL import ImageDraw
 
         self.draw: ImageDraw.ImageDraw = ImageDraw.Draw(layer)
         self.size = layer.size
         self.fine = fine
-        self.line = max(1.75, side * 0.0026) * fine
-        self.radius = max(2.6, side * 0.0052) * fine
-        self.font = font_of(round(max(10.0, side * 0.019) * fine))
+        self.line = max(1.75, side * 0.0026) * weight * fine
+        self.radius = max(2.6, side * 0.0052) * weight * fine
+        self.font = font_of(round(max(10.0, side * 0.019) * weight * fine))
 
     def box(self, item: _Object) -> None:
         """The box, as a line with a thin dark seam that keeps it visible on any ground."""

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+from kpt_tools.annotations.checks.poses import PoseScore
 from kpt_tools.annotations.coco import read_coco
-from kpt_tools.annotations.codes import CODES, finding
+from kpt_tools.annotations.codes import CODES, finding, ranked_codes, repair_command
 from kpt_tools.annotations.geometry import BoxPolicy
+from kpt_tools.annotations.statistics import DatasetStatistics, statistics_of
 from kpt_tools.config.check import CheckConfig
 from kpt_tools.entities import Dataset, Report
-from kpt_tools.fsio import write_json
+from kpt_tools.fsio import write_json, write_text
 from kpt_tools.records.image_file import Verify
 from kpt_tools.records.image_lookup import ImageFolder
-from kpt_tools.records.prepare import PreparePolicy, fit_objects, prepare_dataset
+from kpt_tools.records.parallel import available_cores
+from kpt_tools.records.prepare import PreparePolicy, Sample, fit_objects, prepare_dataset
 from kpt_tools.records.progress import Progress, silent
+from kpt_tools.stages.annotation_checks import AnnotationChecks, check_annotations
 from kpt_tools.stages.annotation_input import find_annotations
+from kpt_tools.stages.check_page import PageSource, page_of
+from kpt_tools.stages.picture_checks import OtherSide, PictureChecks, compare_pictures, unlisted_pictures
+
+WORST_POSES = 20
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,9 @@ class CheckResult:
         instances: number of objects in the JSON that could be read.
         usable_instances: number that `make-tfrecord` would use.
         categories: number of keypoints per class.
+        flip_pairs: per class, the names of keypoints that exchange under a flip.
+        statistics: the data set in numbers.
+        worst_poses: the most unusual poses.
         report: all findings.
     """
 
@@ -39,6 +51,9 @@ class CheckResult:
     instances: int
     usable_instances: int
     categories: dict[str, int]
+    flip_pairs: dict[str, tuple[tuple[str, str], ...]]
+    statistics: DatasetStatistics
+    worst_poses: tuple[PoseScore, ...]
     report: Report
 
     @property
@@ -53,17 +68,18 @@ def check(config: CheckConfig, progress: Progress = silent) -> CheckResult:
     Raises:
         ConfigError: an input does not exist.
         DataError: the JSON is not COCO.
+        MissingDependencyError: a package that the HTML page needs is not installed.
     """
     path = find_annotations(config.annotations)
     folder = None if config.annotations_only else ImageFolder(config.images)
     dataset, report = read_coco(path)
-    policy = PreparePolicy(
-        BoxPolicy(config.boxes_from_keypoints, config.box_padding), cast(Verify, config.verify), config.keep_empty
-    )
-    usable = _usable_objects(dataset, folder, policy, report, progress)
+    checks = check_annotations(dataset, config.flip_pairs)
+    report.extend(checks.findings)
+    samples, usable = _usable_objects(dataset, folder, config, report, progress)
     if not sum(usable):
         message = f"{path}: no image with a usable object; expected at least one. Nothing could be trained on it."
         report.extend([finding("nothing-usable", message)])
+    pictures = _compare(dataset, samples, folder, config, report, progress)
     result = CheckResult(
         annotations=path,
         images=len(dataset.images),
@@ -71,34 +87,93 @@ def check(config: CheckConfig, progress: Progress = silent) -> CheckResult:
         instances=len(dataset.instances),
         usable_instances=sum(usable),
         categories={category.name: len(category.keypoints) for category in dataset.categories},
+        flip_pairs=_named_pairs(dataset, checks),
+        statistics=statistics_of(dataset),
+        worst_poses=checks.poses[:WORST_POSES],
         report=report,
     )
     if config.report is not None:
-        write_json(config.report, report_dict(report))
+        write_json(config.report, result_dict(result))
+    if config.html is not None:
+        source = PageSource(dataset, folder, checks, pictures, result.worst_poses, result.statistics, report)
+        counts = (result.usable_images, result.usable_instances)
+        write_text(config.html, page_of(source, path, counts, progress))
     return result
 
 
+def _policy(config: CheckConfig) -> PreparePolicy:
+    boxes = BoxPolicy(config.boxes_from_keypoints, config.box_padding)
+    workers = config.workers or available_cores()
+    return PreparePolicy(boxes, cast(Verify, config.verify), config.keep_empty, workers)
+
+
 def _usable_objects(
-    dataset: Dataset, folder: ImageFolder | None, policy: PreparePolicy, report: Report, progress: Progress
-) -> list[int]:
-    """Number of usable objects of each usable image; without a folder, sizes are taken from the JSON."""
+    dataset: Dataset, folder: ImageFolder | None, config: CheckConfig, report: Report, progress: Progress
+) -> tuple[list[Sample], list[int]]:
+    """Usable images, and the number of usable objects of each; without a folder, sizes are taken from the JSON."""
+    policy = _policy(config)
     if folder is not None:
         samples, findings = prepare_dataset(dataset, folder, policy, progress)
         report.extend(findings)
-        return [len(sample.instances) for sample in samples]
+        return samples, [len(sample.instances) for sample in samples]
     counts = []
     for image in progress(dataset.images, "looking at annotations"):
         instances = dataset.instances_of_image[image.id]
         fitted = fit_objects(image, instances, dataset.category_by_id, policy, report.findings)
         if fitted is not None:
             counts.append(len(fitted))
-    return counts
+    return [], counts
 
 
-def report_dict(report: Report) -> dict[str, object]:
-    """The report as JSON, with the meaning of each code that occurs."""
-    meanings = {
-        code: {"severity": CODES[code].severity, "meaning": CODES[code].meaning, "advice": CODES[code].advice}
-        for code in report.counts()
+def _compare(
+    dataset: Dataset,
+    samples: list[Sample],
+    folder: ImageFolder | None,
+    config: CheckConfig,
+    report: Report,
+    progress: Progress,
+) -> PictureChecks:
+    if folder is None:
+        return PictureChecks()
+    report.extend(unlisted_pictures(dataset, folder))
+    other = None if config.against is None else OtherSide(config.against, config.against_images or config.images)
+    workers = config.workers or available_cores()
+    pictures = compare_pictures(samples, other, within=config.look_alikes, workers=workers, progress=progress)
+    report.extend(pictures.findings)
+    return pictures
+
+
+def _named_pairs(dataset: Dataset, checks: AnnotationChecks) -> dict[str, tuple[tuple[str, str], ...]]:
+    return {
+        category.name: tuple(
+            (category.keypoints[a], category.keypoints[b]) for a, b in checks.flip_pairs.get(category.id, ())
+        )
+        for category in dataset.categories
+    }
+
+
+def result_dict(result: CheckResult) -> dict[str, Any]:
+    """The result as JSON: counts, meanings of the codes that occur (the worst first), findings, statistics."""
+    return {
+        "annotations": str(result.annotations),
+        "usable": {"images": result.usable_images, "objects": result.usable_instances},
+        **report_dict(result.report, str(result.annotations)),
+        "flip_pairs": result.flip_pairs,
+        "worst_poses": [asdict(score) for score in result.worst_poses],
+        "statistics": result.statistics.to_dict(),
+    }
+
+
+def report_dict(report: Report, source: str = "ANNOTATIONS.json") -> dict[str, Any]:
+    """The report as JSON, with the meaning of each code that occurs, the worst first."""
+    meanings: Mapping[str, Any] = {
+        code: {
+            "severity": CODES[code].severity,
+            "meaning": CODES[code].meaning,
+            "consequence": CODES[code].consequence,
+            "advice": CODES[code].advice,
+            "repair": repair_command(code, source),
+        }
+        for code in ranked_codes(report)
     }
     return {**report.to_dict(), "codes": meanings}

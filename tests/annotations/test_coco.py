@@ -183,7 +183,10 @@ def test_flat_segmentation_is_one_polygon() -> None:
 def test_missing_num_keypoints_is_honest() -> None:
     row = object_dict()
     del row["num_keypoints"]
-    assert parse_coco(coco_dict(annotations=[row]), "a.json")[1].findings == []
+    report = parse_coco(coco_dict(annotations=[row, object_dict(12)]), "a.json")[1]
+    assert report.counts() == {"num-keypoints-absent": 1}
+    assert report.findings[0].severity == "info"
+    assert "1 of 2 objects with keypoints have no num_keypoints" in report.findings[0].message
 
 
 def test_short_keypoints_are_padded_and_long_ones_cut() -> None:

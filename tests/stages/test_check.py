@@ -23,7 +23,7 @@ def test_sound_project(tmp_path: Path) -> None:
 def test_findings_of_json_objects_and_images_in_one_report(tmp_path: Path) -> None:
     raw = many_dict(3)
     raw["annotations"][0]["keypoints"] = [1, 1, 9, 2, 2, 2]
-    raw["annotations"][1]["bbox"] = [60, 8, 30, 20]
+    raw["annotations"][1].update(bbox=[40, 8, 30, 20], segmentation=[], keypoints=[50, 10, 2, 60, 20, 2])
     annotations, images = write_project(tmp_path, raw)
     (images / "img3.jpg").write_bytes(b"")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}

@@ -1,0 +1,1 @@
+"""What is probably wrong with annotations that can be read: one small module per theme, pure functions."""
