@@ -27,6 +27,13 @@ TRAIN = [
     "tensorboard>=2.20",
 ]
 
+# coco-annotator's REST interface, and the page and interface of `kpt-tools serve`.
+ANNOTATOR = ["requests>=2.31"]
+SERVE = ["starlette>=0.46", "uvicorn>=0.34", "python-multipart>=0.0.18"]
+
+# DeepLabCut's .h5 files are tables of pandas.
+FORMATS = ["pandas>=2", "tables>=3.9"]
+
 setup(
     name="kpt-tools",
     version=VERSION,
@@ -52,10 +59,14 @@ setup(
         "lxml>=5",
         "psutil>=5.9",
         "pycocotools>=2.0.7",
+        "pyyaml>=6",
     ],
     extras_require={
         "train": TRAIN,
-        "dev": ["pytest>=8", "ruff>=0.8", "mypy>=1.13"],
+        "annotator": ANNOTATOR,
+        "serve": SERVE,
+        "formats": FORMATS,
+        "dev": [*ANNOTATOR, *SERVE, *FORMATS, "pytest>=8", "ruff>=0.8", "mypy>=1.13", "selenium>=4.20"],
     },
     entry_points={"console_scripts": ["kpt-tools = kpt_tools.cli.main:main"]},
     classifiers=[

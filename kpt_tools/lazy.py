@@ -12,6 +12,12 @@ _EXTRA_OF = {
     "tf_keras": "train",
     "object_detection": "train",
     "pycocotools": "train",
+    "pandas": "formats",
+    "tables": "formats",
+    "requests": "annotator",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "python_multipart": "serve",
 }
 
 
