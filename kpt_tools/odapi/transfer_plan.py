@@ -90,7 +90,7 @@ class TransferReport:
     Attributes:
         mode: "match", "detection" or "full".
         checkpoint: path without suffix.
-        parts: in the order of the model.
+        parts: the feature extractor, then each head.
         unused: number of the checkpoint's model variables that nothing was taken from.
         steps: what happened to each variable.
     """
@@ -205,11 +205,18 @@ def extractor_share(steps: Sequence[Step]) -> float:
 
 
 def part_reports(steps: Sequence[Step], tasks: Mapping[str, str]) -> tuple[PartReport, ...]:
-    """Count the steps per part of the model."""
+    """Count the steps per part of the model: the feature extractor first, then each head, task by task."""
     groups: dict[tuple[str, str], list[Step]] = {}
     for step in steps:
         groups.setdefault(_part_of(step.pair), []).append(step)
-    return tuple(_part_report(part, task, found, tasks.get(task, "")) for (part, task), found in groups.items())
+    places = list(dict.fromkeys(["", *(task for _, task in groups)]))
+    order = sorted(groups, key=lambda group: (places.index(group[1]), _rank(group[0])))
+    return tuple(_part_report(part, task, groups[part, task], tasks.get(task, "")) for part, task in order)
+
+
+def _rank(part: str) -> int:
+    known = [EXTRACTOR_PART, *_PARTS.values()]
+    return known.index(part) if part in known else len(known)
 
 
 def _part_of(pair: Pair) -> tuple[str, str]:

@@ -218,9 +218,9 @@ def test_parts_are_counted_and_named() -> None:
     reports = part_reports(steps, tasks)
     assert reports == (
         PartReport("feature extractor", "", "", 1, 0, 1),
+        PartReport("object centre", "", "", 0, 1, 0, ("dog",)),
         PartReport("box size", "", "", 1, 0, 0),
         PartReport("other variables", "", "", 1, 0, 0),
-        PartReport("object centre", "", "", 0, 1, 0, ("dog",)),
         PartReport("keypoint heat map", "new", "old", 1, 1, 0, ("nose",), ("hat",)),
         PartReport("keypoint depth", "new", "", 0, 0, 1),
     )
