@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kpt_tools.errors import KptToolsError
 from kpt_tools.fsio import write_json
 from kpt_tools.odapi import batch_norm, events, pipeline_config, transfer, transfer_plan
 
@@ -141,7 +142,11 @@ def _load_fine_tune_checkpoint(parts: _Parts, config_path: str, model_dir: str, 
     with tf.distribute.get_strategy().scope():
         model_lib_v2._ensure_model_is_built(parts.model, parts.dataset, config.unpad_groundtruth_tensors)
         message = pipeline_config.read(Path(config_path))
-        report = transfer.transfer(parts.model, message, Path(config.fine_tune_checkpoint), mode)
+        try:
+            report = transfer.transfer(parts.model, message, Path(config.fine_tune_checkpoint), mode)
+        except KptToolsError as exc:
+            events.emit("refused", error=type(exc).__name__, message=str(exc))
+            raise
     write_json(Path(model_dir) / transfer.FILE_NAME, report.details())
     events.emit("transfer", **report.summary())
 

@@ -65,13 +65,14 @@ class CheckpointGraph:
         return () if heads is None else tuple(self.children(heads))
 
     def keys(self) -> set[str]:
-        """Keys of all variables of the model (not of the optimizer)."""
+        """Keys of all variables of the model (not of the optimizer, nor the step that a model may refer to)."""
         seen, queue = {self.model}, [self.model]
         while queue:
             fresh = set(self.children(queue.pop()).values()) - seen
             seen |= fresh
             queue += fresh
-        return {found[0] for node in seen if (found := self.variable(node))}
+        found = (self.variable(node) for node in seen)
+        return {variable[0] for variable in found if variable is not None and variable[0].startswith("model/")}
 
     def value(self, key: str) -> Any:
         """The array under a key.

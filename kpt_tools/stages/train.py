@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kpt_tools import errors
 from kpt_tools.config.train import TrainConfig
 from kpt_tools.errors import ConfigError, EngineError
 from kpt_tools.fsio import make_folder, read_json, read_text, write_text
@@ -89,6 +90,8 @@ def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainR
         manifest["transfer"] = _transferred(config.run)
 
         def watch(event: dict[str, Any]) -> None:
+            if event["kind"] == "refused":
+                raise getattr(errors, event["error"], EngineError)(event["message"])
             if event["kind"] == "transfer":
                 manifest["transfer"] = {name: value for name, value in event.items() if name != "kind"}
             on_event(event)
@@ -147,7 +150,7 @@ def _run(config: TrainConfig, resolved: Message, start: int, on_event: OnEvent) 
         config.run / CONFIG_NAME,
         config.run,
         steps=steps,
-        checkpoint_every=config.checkpoint_every or min(1000, max(50, steps // 10)),
+        checkpoint_every=config.checkpoint_every or min(1000, max(50, steps // 5)),
         precision=precision.resolve(config.precision),
         seed=config.seed,
         transfer=config.transfer,

@@ -85,6 +85,11 @@ def test_from_a_run_folder_to_other_names(tmp_path) -> None:
     assert heat_map["kept"] == ["right_handle", "left_handle", "right_head", "left_head"]
     assert heat_map["fresh"] == 0
 
+    # What only TensorFlow can see is refused by the child process, and is one line here all the same.
+    with pytest.raises(ConfigError, match=r"ckpt-1: --transfer full cannot restore \d+ of 94 variables, first '_pred"):
+        train(replace(config, run=second / "full", transfer="full"))
+    assert json.loads((second / "full" / "run.json").read_text())["status"] == "failed"
+
     # The command again: there is nothing left to train, and the report stays.
     assert train(config).resumed_from == 1
     assert json.loads((second / "run" / "run.json").read_text())["transfer"] == manifest["transfer"]
