@@ -116,8 +116,30 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def write_json(path: Path, value: object, *, indent: int | None = 2) -> Path:
-    """Write `value` as strict JSON (no NaN), atomically, and return the path."""
-    return write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write `value` as strict JSON, atomically, and return the path.
+
+    Raises:
+        DataError: it holds NaN or an infinite number, which JSON cannot.
+    """
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError as exc:
+        raise DataError(
+            f"{path}: not written, a number to be written is NaN or infinite, which JSON cannot hold; expected finite "
+            "numbers. kpt-tools check tells where, kpt-tools repair takes them out."
+        ) from exc
+    if not text.isascii():
+        text = text if _is_unicode(text) else json.dumps(value, indent=indent, allow_nan=False)
+    return write_text(path, text + "\n")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: JSON may hold halves of surrogate pairs."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_bytes(path: Path, *, what: str) -> bytes:

@@ -158,21 +158,33 @@ def _labelled(points: Sequence[KeypointXyv]) -> int:
     return sum(v > 0 for _, _, v in points)
 
 
-def find_apart(instances: Sequence[Instance], image: str = "") -> list[Finding]:
-    """Pairs of one class where one annotation has only the box and another only the keypoints inside it."""
+def pairs_apart(instances: Sequence[Instance]) -> list[tuple[Instance, Instance]]:
+    """Pairs of one class where the first has only a box and the second only keypoints, inside that box."""
     boxes = [i for i in instances if i.box_xywh_px is not None and i.num_labelled == 0]
-    points = [i for i in instances if i.box_xywh_px is None and i.num_labelled > 0]
-    found = []
-    for lonely in points:
+    pairs = []
+    for lonely in instances:
+        if lonely.box_xywh_px is not None or lonely.num_labelled == 0:
+            continue
         for other in boxes:
             if other.category_id == lonely.category_id and other.box_xywh_px and _inside(lonely, other.box_xywh_px):
-                text = (
-                    f"{image}: annotation {other.id} has only a box and annotation {lonely.id} only keypoints inside "
-                    "it; probably one object. Put both into one annotation."
-                )
-                found.append(finding("box-keypoints-apart", text, image=image, annotation_id=lonely.id))
+                pairs.append((other, lonely))
+                boxes.remove(other)
                 break
-    return found
+    return pairs
+
+
+def find_apart(instances: Sequence[Instance], image: str = "") -> list[Finding]:
+    """The findings about `pairs_apart`."""
+    return [
+        finding(
+            "box-keypoints-apart",
+            f"{image}: annotation {box.id} has only a box and annotation {points.id} only keypoints inside it; "
+            "probably one object. Put both into one annotation.",
+            image=image,
+            annotation_id=points.id,
+        )
+        for box, points in pairs_apart(instances)
+    ]
 
 
 def _inside(instance: Instance, box: BoxXywhPx) -> bool:

@@ -22,6 +22,23 @@ def option(config: type, field: str, *flags: str, **kwargs: Any) -> Callable[[F]
     return click.option(*(flags or (f"--{field.replace('_', '-')}",)), field, **kwargs)
 
 
+def share_or_number(value: str | float) -> float | int:
+    """A share of the images (``0.2``, ``20%``: a float) or their number (``200``: an int).
+
+    Raises:
+        click.BadParameter: it is neither.
+    """
+    text = str(value).strip() if isinstance(value, str) else ""
+    try:
+        if not text:
+            return float(value) if isinstance(value, float | str) else value
+        if text.endswith("%"):
+            return float(text[:-1]) / 100
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError as exc:
+        raise click.BadParameter(f"'{value}' is neither a share (0.2, 20%) nor a number of images (200).") from exc
+
+
 def images_argument(function: F) -> F:
     """IMAGES as an optional second argument, beside ``--images``; `with_images` brings both together."""
     return click.argument("images_too", metavar="[IMAGES]", type=click.Path(path_type=Path), required=False)(function)

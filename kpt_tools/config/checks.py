@@ -18,6 +18,18 @@ def check_share(name: str, value: float) -> None:
         raise ConfigError(f"{name} is {value}; expected a share from 0 to below 1, such as 0.2 for every fifth image.")
 
 
+def check_part(name: str, value: float) -> None:
+    """Refuse a part of the images that is neither a share (as `check_share`) nor a number of images (an int).
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not isinstance(value, int):
+        check_share(name, value)
+    elif value < 0:
+        raise ConfigError(f"{name} is {value}; expected a number of images from 0 up, or a share such as 0.2.")
+
+
 def check_padding(value: float) -> None:
     """Refuse a padding that is negative or no number.
 

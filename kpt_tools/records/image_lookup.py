@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from kpt_tools.annotations.codes import finding
+from kpt_tools.annotations.file_names import leads_outside, parts_of
 from kpt_tools.entities import Finding, ImageRecord
 from kpt_tools.errors import ConfigError
 from kpt_tools.records.image_structure import SUFFIX_FORMAT
@@ -46,8 +47,8 @@ class ImageFolder:
     def find(self, image: ImageRecord) -> Lookup:
         """The file of `image`."""
         name = image.file_name.replace("\\", "/")
-        parts = PurePosixPath(name).parts
-        if name.startswith("/") or ".." in parts or Path(image.file_name).is_absolute():
+        parts = parts_of(name)
+        if leads_outside(image.file_name):
             message = f"{image.file_name}: leads out of {self.root}; expected a name inside it. Not opened."
             return Lookup(problem=finding("image-path-outside", message, image=image.file_name))
         named = self._existing(name)

@@ -1,17 +1,18 @@
-"""`kpt-tools split`: one COCO JSON -> train and val."""
+"""`kpt-tools split`: one COCO JSON -> train, val and test."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kpt_tools.annotations.coco import parse_coco
 from kpt_tools.annotations.json_values import as_int, as_text
-from kpt_tools.annotations.split import split_images
+from kpt_tools.annotations.split import Split, split_images, split_in_order, strata_of
 from kpt_tools.config.split import SplitConfig
-from kpt_tools.entities import Report
+from kpt_tools.entities import Dataset, Report
 from kpt_tools.errors import DataError
 from kpt_tools.fsio import read_json, write_json
 from kpt_tools.stages.annotation_input import find_annotations
@@ -26,8 +27,11 @@ class SplitResult:
         val: file of the val side.
         train_counts: images and objects in it.
         val_counts: images and objects in it.
-        lost: images and objects that are on neither side, because they cannot be used (see `report`).
+        lost: images and objects that are on no side, because they cannot be used (see `report`).
         report: all findings.
+        test: file of the test side, if there is one.
+        test_counts: images and objects in it.
+        classes: per side, number of objects by class name.
     """
 
     train: Path
@@ -36,10 +40,15 @@ class SplitResult:
     val_counts: tuple[int, int]
     lost: tuple[int, int]
     report: Report
+    test: Path | None = None
+    test_counts: tuple[int, int] = (0, 0)
+    classes: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def split(config: SplitConfig) -> SplitResult:
-    """Write ``<stem>_train.json`` and ``<stem>_val.json``; entries and ids stay as they are.
+    """Write ``<stem>_train.json``, ``<stem>_val.json`` and, if asked for, ``<stem>_test.json``.
+
+    Entries and ids stay as they are.
 
     Raises:
         ConfigError: an input does not exist, or cannot be split as asked.
@@ -50,20 +59,49 @@ def split(config: SplitConfig) -> SplitResult:
     dataset, report = parse_coco(raw, str(path))
     if not dataset.images:
         raise DataError(f"{path}: no usable image among {len(raw['images'])}; nothing to split. Export it again.")
-    found = split_images(dataset.images, val=config.val, seed=config.seed, group_by=config.group_by)
+    found = _split(dataset, config)
     report.extend(found.findings)
+    ids = {"train": found.train, "val": found.val, **({"test": found.test} if config.test else {})}
     known = {instance.id for instance in dataset.instances}
-    sides = [_side(raw, set(ids), known) for ids in (found.train, found.val)]
+    sides = {name: _side(raw, set(of_side), known) for name, of_side in ids.items()}
     folder = config.out or path.parent
-    targets = [folder / f"{path.stem}_{side}.json" for side in ("train", "val")]
-    for target, side in zip(targets, sides, strict=True):
-        write_json(target, side, indent=None)
-    counts = [(len(side["images"]), len(side["annotations"])) for side in sides]
-    lost = (
-        len(raw["images"]) - counts[0][0] - counts[1][0],
-        len(raw["annotations"]) - counts[0][1] - counts[1][1],
+    targets = {name: folder / f"{path.stem}_{name}.json" for name in sides}
+    for name, side in sides.items():
+        write_json(targets[name], side, indent=None)
+    counts = {name: (len(side["images"]), len(side["annotations"])) for name, side in sides.items()}
+    return SplitResult(
+        train=targets["train"],
+        val=targets["val"],
+        train_counts=counts["train"],
+        val_counts=counts["val"],
+        lost=(
+            len(raw["images"]) - sum(images for images, _ in counts.values()),
+            len(raw["annotations"]) - sum(objects for _, objects in counts.values()),
+        ),
+        report=report,
+        test=targets.get("test"),
+        test_counts=counts.get("test", (0, 0)),
+        classes={name: _classes(dataset, set(of_side)) for name, of_side in ids.items()},
     )
-    return SplitResult(targets[0], targets[1], counts[0], counts[1], lost, report)
+
+
+def _split(dataset: Dataset, config: SplitConfig) -> Split:
+    if config.in_file_order:
+        return split_in_order(dataset.images, val=config.val, test=config.test)
+    return split_images(
+        dataset.images,
+        val=config.val,
+        test=config.test,
+        seed=config.seed,
+        group_by=config.group_by,
+        strata=strata_of(dataset) if config.stratify else None,
+    )
+
+
+def _classes(dataset: Dataset, image_ids: set[int]) -> dict[str, int]:
+    """Number of objects of each class in some images."""
+    counts = Counter(i.category_id for i in dataset.instances if i.image_id in image_ids)
+    return {category.name: counts[category.id] for category in dataset.categories}
 
 
 def _side(raw: dict[str, Any], image_ids: set[int], object_ids: set[int]) -> dict[str, Any]:

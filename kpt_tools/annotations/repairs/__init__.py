@@ -1,0 +1,1 @@
+"""What can be put right in a COCO JSON by rule: one repair per finding code, each change told."""
