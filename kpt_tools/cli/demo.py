@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command("demo")
 @option(DemoConfig, "out", type=click.Path(path_type=Path), help="Folder to work in; a stopped demo goes on there.")
 @option(DemoConfig, "count", type=int, help="Pictures to draw.")
-@option(DemoConfig, "steps", type=int, help="Training steps; default: derived from the pictures.")
+@option(DemoConfig, "steps", type=int, help="Training steps.")
 @option(DemoConfig, "seed", type=int, help="Seed of pictures, split and training.")
 def command(**settings: object) -> int:
     """Run the whole road on a made-up data set of pliers; no download, some minutes on a CPU."""

@@ -15,7 +15,7 @@ class TrainConfig:
         run: folder for checkpoints, log, curves and run.json; an existing one is resumed.
         steps: train exactly this many instead of the config's ``num_steps``; the learning-rate schedule is
             stretched or shortened with it.
-        checkpoint_every: steps between checkpoints; None: ten over the training, at least every 1000 steps.
+        checkpoint_every: steps between checkpoints; None: five over the training, but every 50 to 1000 steps.
         precision: "auto", "float32" or "bfloat16".
         seed: of weights, shuffling and augmentation.
         fresh: start from scratch, whatever ``fine_tune_checkpoint`` says.

@@ -104,7 +104,10 @@ def demo(
             )
         )
     pipeline = out / "pipeline.config"
-    with steps.step(f"make-config --records {records} --template {TEMPLATE} --out {pipeline}", "render the config"):
+    with steps.step(
+        f"make-config --records {records} --template {TEMPLATE} --steps {config.steps} --out {pipeline}",
+        "render the config",
+    ):
         make_config(MakeConfigConfig(records=records, template=TEMPLATE, out=pipeline, steps=config.steps))
     run = out / "run"
     with steps.step(f"train {pipeline} --run {run}", "train, some minutes"):
