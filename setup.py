@@ -46,7 +46,11 @@ setup(
     # Templates and label maps live at the top of the repository; a wheel carries them inside the package.
     packages=[*find_packages(include=["kpt_tools", "kpt_tools.*"]), *(f"kpt_tools.{name}" for name in RESOURCES)],
     package_dir={f"kpt_tools.{name}": name for name in RESOURCES},
-    package_data={"kpt_tools": ["py.typed"], **{f"kpt_tools.{name}": list(files) for name, files in RESOURCES.items()}},
+    package_data={
+        "kpt_tools": ["py.typed"],
+        "kpt_tools.web": ["static/*"],
+        **{f"kpt_tools.{name}": list(files) for name, files in RESOURCES.items()},
+    },
     include_package_data=False,
     install_requires=[
         "click>=8.1",

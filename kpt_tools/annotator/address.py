@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
+from kpt_tools.config.hosts import is_loopback
 from kpt_tools.errors import ConfigError
 
 
@@ -33,19 +33,7 @@ def base_address(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
-def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address is this machine itself."""
-    if host is None:
-        return False
-    if host.lower() == "localhost" or host.lower().endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def in_the_clear(base: str) -> bool:
     """Whether a password sent to this address can be read on the way."""
     parts = urlsplit(base)
-    return parts.scheme == "http" and not is_loopback(parts.hostname)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 import kpt_tools
-from kpt_tools.annotator.address import is_loopback
+from kpt_tools.config.hosts import is_loopback
 from kpt_tools.errors import ConfigError, EngineError
 from kpt_tools.fsio import atomic_open
 
@@ -70,7 +70,7 @@ class Transport:
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"kpt-tools/{kpt_tools.__version__}"
         self._session.auth = _no_netrc
-        if is_loopback(urlsplit(base).hostname):
+        if is_loopback(urlsplit(base).hostname or ""):
             self._session.trust_env = False  # no proxy between a machine and itself
 
     def close(self) -> None:

@@ -165,7 +165,7 @@ def push(
     if isinstance(raw, list):
         raise ConfigError(
             f"{config.file}: a list of COCO results; expected a COCO file with images, categories and annotations. "
-            "Write one with: kpt-tools infer --to-coco-annotator"
+            "Run kpt-tools infer --to-coco-annotator, and push its pre_annotations.json."
         )
     with _session(config.url, config.user, password, config.timeout, patience, on_event) as client:
         from kpt_tools.annotator.upload_check import Remote, check_upload

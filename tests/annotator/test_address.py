@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kpt_tools.annotator.address import base_address, in_the_clear, is_loopback
+from kpt_tools.annotator.address import base_address, in_the_clear
 from kpt_tools.errors import ConfigError
 
 
@@ -38,24 +38,6 @@ def test_refused(given: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         base_address(given)
     assert "s3cret" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("127.0.0.1", True),
-        ("127.3.2.1", True),
-        ("::1", True),
-        ("annotator.localhost", True),
-        ("192.168.1.5", False),
-        ("localhost.example", False),
-        ("0.0.0.0", False),
-        (None, False),
-    ],
-)
-def test_loopback(host: str | None, expected: bool) -> None:
-    assert is_loopback(host) is expected
 
 
 @pytest.mark.parametrize(
