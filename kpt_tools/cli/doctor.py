@@ -8,6 +8,8 @@ from kpt_tools.cli.options import option
 from kpt_tools.config.doctor import DoctorConfig
 from kpt_tools.errors import MissingDependencyError
 
+LEAST_WIDTH = 140
+"""Columns where the output is no terminal (a file, a bug report): reasons stay on a line or two."""
 _STYLE = {"ok": "green", "note": "yellow", "problem": "bold red"}
 
 
@@ -16,6 +18,7 @@ _STYLE = {"ok": "green", "note": "yellow", "problem": "bold red"}
 def command(**settings: object) -> int:
     """Tell what is installed, which compatibility fixes are active, and what to do about each problem."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from kpt_tools.config.base import from_dict
@@ -27,8 +30,10 @@ def command(**settings: object) -> int:
     for column in ("", "what", "found", "state", "what it means, what to do"):
         table.add_column(column, overflow="fold")
     for row in result.rows:
-        table.add_row(row.section, row.item, row.found, f"[{_STYLE[row.state]}]{row.state}[/]", row.advice)
-    Console().print(table)
+        state = f"[{_STYLE[row.state]}]{row.state}[/]"
+        table.add_row(row.section, escape(row.item), escape(row.found), state, escape(row.advice))
+    console = Console()
+    (console if console.is_terminal else Console(width=LEAST_WIDTH)).print(table)
     if result.healthy:
         click.echo("Everything that training and inference need is here.")
         return 0
