@@ -17,6 +17,8 @@ from kpt_tools.entities import Category, Dataset, ImageRecord, Instance, Report
 from kpt_tools.errors import DataError
 from kpt_tools.fsio import read_json
 
+MAX_SIDE_PX = 10_000_000
+"""No picture is larger; a number beyond is a mistake."""
 _ROOT_LISTS = ("images", "categories", "annotations")
 
 
@@ -110,10 +112,10 @@ def _parse_image(row: object, where: str, report: Report) -> ImageRecord | None:
         report.extend([finding("image-file-name-missing", message)])
         return None
     width, height = as_int(row.get("width")) or 0, as_int(row.get("height")) or 0
-    if width <= 0 or height <= 0:
+    if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
         message = (
             f"{where}: '{file_name}': width, height are {shown(row.get('width'))}, {shown(row.get('height'))}; "
-            "expected two positive numbers. Those of the file are taken."
+            "expected two positive numbers of pixels. Those of the file are taken."
         )
         report.extend([finding("image-size-missing", message, image=file_name)])
         width = height = 0

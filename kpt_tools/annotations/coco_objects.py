@@ -10,6 +10,7 @@ from kpt_tools.annotations.json_values import as_int, as_number, as_numbers, sho
 from kpt_tools.entities import BoxXywhPx, Category, ImageRecord, Instance, KeypointXyv, Report
 
 _UNLABELLED: KeypointXyv = (0.0, 0.0, 0)
+_SANE_PX = 1e9
 _Tell = Callable[[str, str], None]
 
 
@@ -66,7 +67,7 @@ def _box(value: object, tell: _Tell) -> BoxXywhPx | None:
     numbers = as_numbers(value)
     if numbers is not None and len(numbers) == 4:
         x, y, width, height = numbers
-        if width > 0 and height > 0:
+        if width > 0 and height > 0 and max(abs(x), abs(y), width, height) < _SANE_PX:
             return x, y, width, height
         if not any(numbers):
             return None

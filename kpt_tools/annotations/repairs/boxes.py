@@ -34,9 +34,9 @@ def correct_boxes(draft: Draft) -> None:
         draft.set("box-invalid", found, "bbox", _tidy(turned or segmentation_box(found.instance)) or _NO_BOX)
 
 
-def make_boxes(draft: Draft) -> None:
+def make_boxes(draft: Draft, code: str = "box-missing") -> None:
     """Objects without a box get that of their segmentation or keypoints; with neither they are removed."""
-    _remake(draft, "box-missing", lambda found: found.instance.box_xywh_px is None)
+    _remake(draft, code, lambda found: found.instance.box_xywh_px is None)
 
 
 def remake_outside(draft: Draft) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 
 from kpt_tools.annotations.codes import CODES, NEEDS_IMAGES
 from kpt_tools.annotations.repairs import boxes, classes, entries, images, points
@@ -42,7 +43,7 @@ REPAIRS: dict[str, Callable[[Draft], None]] = {
     "annotation-duplicate": entries.remove_doubled_objects,
     "box-segmentation-mismatch": boxes.boxes_of_segmentations,
     "box-missing": boxes.make_boxes,
-    "box-from-keypoints": boxes.make_boxes,
+    "box-from-keypoints": partial(boxes.make_boxes, code="box-from-keypoints"),
     "box-outside": boxes.remake_outside,
     "box-too-small": boxes.remake_small,
     "box-clipped": boxes.cut_boxes,
