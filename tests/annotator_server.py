@@ -212,6 +212,7 @@ def running(database: Annotator) -> Iterator[Annotator]:
 class _Handler(BaseHTTPRequestHandler):
     db: Annotator
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else every answer waits 40 ms for an acknowledgement
 
     def log_message(self, *args: Any) -> None:
         return

@@ -6,7 +6,7 @@ import base64
 import io
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from kpt_tools.inference.engine import Engine, ImageRgb
 from kpt_tools.inference.images import decode_image
 from kpt_tools.lazy import require
 from kpt_tools.stages.model_folder import EXPORT_NAME, exported_model
+from kpt_tools.stages.picture_frames import PictureFacts, to_stored
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -34,6 +35,7 @@ PICTURE_SIDE_PX = 1600
 
 _PACKAGES = ("starlette", "uvicorn", "python_multipart")
 _WARM_UP_SIDE_PX = 64
+_EXIF_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
@@ -143,9 +145,10 @@ class ModelService:
         return {**answer, "picture": _data_url(rgb)} if with_picture else answer
 
     def annotate(self, encoded: bytes, name: str) -> dict[str, Any]:
-        """Annotations as coco-annotator takes them; see `kpt_tools.web.service.Service.annotate`.
+        """Annotations in pixels as stored, as coco-annotator has them; see `kpt_tools.web.service.Service.annotate`.
 
-        coco-annotator's page puts them on the pixels as stored: it sends them without EXIF data.
+        Its own page sends canvases, which have no EXIF orientation; for files that have one, what was found in the
+        upright picture is turned back.
         """
         rgb = decode_image(encoded, name)
         prediction, _ = self._detect(rgb, name, None)
@@ -153,7 +156,8 @@ class ModelService:
         image = ImageRecord(1, name, prediction.width, prediction.height)
         policy = PointPolicy(confident=self._config.confident_keypoint_score, weak=self._config.min_keypoint_score)
         dataset = dataset_of([(image, prediction.detections)], self._categories, policy, name)
-        coco, _ = import_ready(dataset)
+        image, instances = to_stored(image, dataset.instances, _facts(encoded, rgb))
+        coco, _ = import_ready(replace(dataset, images=(image,), instances=instances))
         return {"coco": coco}
 
     def _detect(self, rgb: ImageRgb, name: str, min_score: float | None) -> tuple[Prediction, tuple[Finding, ...]]:
@@ -196,6 +200,21 @@ def _description(metadata: ModelMetadata, config: ServeConfig, name: str) -> dic
         classes[-1]["skeleton"] = [list(edge) for edge in category.skeleton]
     thresholds = {"min_score": config.min_score, "min_keypoint_score": config.min_keypoint_score}
     return {"name": name, "classes": classes, **thresholds}
+
+
+def _facts(encoded: bytes, rgb: ImageRgb) -> PictureFacts:
+    """How the stored pixels of a picture lie to the upright ones; damaged EXIF data says nothing."""
+    from PIL import Image
+
+    height, width = rgb.shape[:2]
+    with Image.open(io.BytesIO(encoded)) as picture:
+        stored = picture.size
+        try:
+            orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
+        except Exception:  # damaged EXIF makes Pillow raise nearly anything
+            orientation = 1
+    known = orientation if orientation in range(2, 9) else 1
+    return PictureFacts(stored, (width, height), known, ())
 
 
 def _data_url(rgb: ImageRgb) -> str:

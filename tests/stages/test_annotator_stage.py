@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,18 @@ import pytest
 from annotator_server import Annotator, running
 from coco_factories import encoded, pixels
 from PIL import Image
+from serving import patch_bytes
 
 from kpt_tools.annotations.coco import read_coco
 from kpt_tools.annotator.transport import Patience, Unreachable
+from kpt_tools.cli.annotator import command as command_group
 from kpt_tools.cli.main import run
 from kpt_tools.config.annotator import PASSWORD_VARIABLE, PullConfig, PushConfig
+from kpt_tools.config.infer import InferConfig
 from kpt_tools.errors import ConfigError, DataError
+from kpt_tools.inference.engine import Engine
 from kpt_tools.stages.annotator import PullResult, PushResult, pull, push
+from kpt_tools.stages.infer import infer
 
 QUICK = Patience(connect_s=2, read_s=2, sleep=lambda seconds: None)
 BOX = {"segmentation": [[10, 8, 40, 8, 40, 28, 10, 28]], "area": 600, "bbox": [10, 8, 30, 20], "isbbox": True}
@@ -262,6 +269,24 @@ def test_an_importer_that_does_not_run(server: Annotator, predictions: Path) -> 
     assert send(server, predictions, wait=0).imported is None
 
 
+def test_what_infer_writes_is_kept(server: Annotator, tmp_path: Path, engine: Engine) -> None:
+    server.add_category("Patch", ("left", "right"))
+    server.add_category("bolt2")
+    server.datasets[0]["categories"] += [17, 18]
+    server.categories[18]["name"] = "Bolt"
+    for name in ("x.png", "y.png"):
+        server.add_image(3, f"cam/{name}", patch_bytes())
+        (tmp_path / "pictures").mkdir(exist_ok=True)
+        (tmp_path / "pictures" / name).write_bytes(patch_bytes())
+    out = tmp_path / "out"
+    infer(InferConfig(inputs=(str(tmp_path / "pictures"),), out=out, to_coco_annotator=True), engine=engine)
+    result = send(server, out / "pre_annotations.json")
+    assert (result.images, result.objects, result.lost, result.findings) == (2, 2, 0, ())
+    stored = server.annotations[-1]
+    assert (stored["category_id"], stored["bbox"], stored["isbbox"]) == (17, [40, 30, 50, 20], True)
+    assert stored["keypoints"] == [40, 30, 2, 90, 30, 2]
+
+
 def test_results_are_no_coco_file(server: Annotator, tmp_path: Path) -> None:
     file = tmp_path / "predictions.json"
     file.write_text("[]")
@@ -359,3 +384,28 @@ def test_a_password_in_the_clear_is_told(capfd: pytest.CaptureFixture[str], monk
     arguments = ["--url", "http://no-such-host.invalid", "--dataset", "x", "--user", "ann", "--timeout", "1"]
     assert run(["annotator", "pull", *arguments]) == 5
     assert "warning: http://no-such-host.invalid is not encrypted" in capfd.readouterr().err
+
+
+def documented() -> list[str]:
+    page = Path(__file__).parents[2] / "docs" / "annotator.md"
+    return [line for line in page.read_text().splitlines() if line.startswith("kpt-tools annotator ")]
+
+
+def test_documented_commands_are_there() -> None:
+    assert len(documented()) >= 3
+
+
+@pytest.mark.parametrize("line", documented())
+def test_documented_commands_parse(line: str) -> None:
+    _, _, name, *arguments = shlex.split(line)
+    assert command_group.commands[name].make_context(name, arguments).params["dataset"] in ("pliers", "openfield")
+
+
+@pytest.mark.parametrize("folder", ["kpt_tools/annotator", "kpt_tools/stages"])
+def test_every_code_is_documented(folder: str) -> None:
+    root = Path(__file__).parents[2]
+    files = (root / folder).glob("annotator.py") if folder.endswith("stages") else (root / folder).glob("*.py")
+    codes = {code for file in files for code in re.findall(r'"((?:upload|images?)-[a-z-]+)"', file.read_text())}
+    page = (root / "docs" / "annotator.md").read_text()
+    assert len(codes) > 3
+    assert not {code for code in codes if f"`{code}`" not in page}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -81,8 +82,6 @@ def test_predict_with_the_upright_picture(url: str) -> None:
     assert answer["detections"][0]["box_xywh_px"] == pytest.approx([40, 30, 50, 20])
     head, _, content = answer["picture"].partition(",")
     assert head == "data:image/jpeg;base64"
-    import base64
-
     assert Image.open(io.BytesIO(base64.b64decode(content))).size == (160, 120)
 
 
@@ -114,6 +113,31 @@ def test_annotate_as_coco_annotator_asks(url: str) -> None:
     assert row["segmentation"] == [[40, 30, 90, 30, 90, 50, 40, 50]]
     assert row["isbbox"] is True
     assert row["keypoints"] == [40, 30, 2, 90, 30, 2]
+
+
+@pytest.mark.parametrize(
+    ("orientation", "back", "box"),
+    [
+        (1, None, [40, 30, 50, 20]),
+        (6, Image.Transpose.ROTATE_90, [30, 70, 20, 50]),
+        (8, Image.Transpose.ROTATE_270, [70, 40, 20, 50]),
+        (3, Image.Transpose.ROTATE_180, [70, 70, 50, 20]),
+        (2, Image.Transpose.FLIP_LEFT_RIGHT, [70, 30, 50, 20]),
+    ],
+)
+def test_annotate_answers_in_stored_pixels(url: str, orientation: int, back: Any, box: list[int]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = Image.open(io.BytesIO(patch_bytes()))
+    picture = picture.transpose(back) if back is not None else picture
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", exif=exif)
+    coco = post(f"{url}/annotate", buffer.getvalue()).json()["coco"]
+    assert (coco["images"][0]["width"], coco["images"][0]["height"]) == picture.size
+    x, y, width, height = coco["annotations"][0]["bbox"]
+    assert [x, y, width, height] == box
+    red = np.argwhere(np.asarray(picture)[..., 1] == 0)
+    assert [*red.min(axis=0)[::-1], *(red.max(axis=0) + 1)[::-1]] == [x, y, x + width, y + height]
 
 
 def test_weak_points_are_written_as_hidden(engine: Engine) -> None:

@@ -96,7 +96,6 @@ async function show(content) {
   image.src = content.picture;
   await image.decode();
   result = content;
-  if (content.warnings.length) say(content.warnings.join(" "));
   $("drop").hidden = true;
   for (const id of ["view", "panel", "another", "save-picture", "save-json"]) $(id).hidden = false;
   fit();
@@ -239,6 +238,7 @@ function list(shown) {
   const rows = shown.map((found, number) => card(found, number));
   if (!shown.length) rows.push(element("li", { class: "nothing" }, hidden ? "Nothing above this score. Move the slider to see weaker objects." : "The model sees none of its classes here."));
   else if (hidden) rows.push(element("li", { class: "nothing" }, `${hidden} weaker object${hidden > 1 ? "s" : ""} below the slider.`));
+  rows.push(...result.warnings.map((text) => element("li", { class: "nothing" }, text)));
   $("objects").replaceChildren(...rows);
 }
 
