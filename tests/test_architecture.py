@@ -24,6 +24,8 @@ LAYER_OF_ROOM = {
     "inference": 3,
     "report": 3,
     "demo": 3,
+    "annotator": 3,
+    "web": 3,
     "zoo": 3,
     "annotations": 2,
     "pipeline": 2,
