@@ -18,6 +18,7 @@ EXIT_INTERRUPTED = 130
 COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("kpt_tools.cli.doctor", "Tell what is installed, what works, and what to do about the rest."),
     "demo": ("kpt_tools.cli.demo", "Run the whole road on a made-up data set of pliers."),
+    "annotator": ("kpt_tools.cli.annotator", "Fetch data sets from coco-annotator; hand pre-annotations to it."),
     "check": ("kpt_tools.cli.check", "Find what is wrong with annotations and images."),
     "repair": ("kpt_tools.cli.repair", "Repair a COCO JSON by rule, into a new file."),
     "stats": ("kpt_tools.cli.stats", "Count classes, keypoints, sizes of objects and images."),
@@ -30,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("kpt_tools.cli.eval", "Measure a trained model: box AP, OKS AP, PCK, pixel errors."),
     "export": ("kpt_tools.cli.export", "Write a SavedModel with its label map and keypoint metadata."),
     "infer": ("kpt_tools.cli.infer", "Find boxes and keypoints in images."),
+    "serve": ("kpt_tools.cli.serve", "Show a model in the browser, and answer coco-annotator."),
 }
 
 
