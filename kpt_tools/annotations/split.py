@@ -64,7 +64,7 @@ def split_images(
     groups, findings = _groups(images, group_by)
     sides = 1 + (val > 0) + (test > 0)
     if len(groups) < sides and sides > 1:
-        raise ConfigError(_cannot_split(len(images), group_by, sides))
+        raise ConfigError(_cannot_split(len(images), len(groups), group_by, sides))
     wanted = _targets(len(images), val, test)
     table = _by_stratum(groups, strata or {})
     chosen_val = _choose_all(table, wanted[0], seed=seed, spare=1 + (test > 0)) if val else set()
@@ -94,7 +94,7 @@ def split_in_order(images: Sequence[ImageRecord], *, val: Part, test: Part = 0.0
     check_part("--test", test)
     sides = 1 + (val > 0) + (test > 0)
     if len(images) < sides and sides > 1:
-        raise ConfigError(_cannot_split(len(images), None, sides))
+        raise ConfigError(_cannot_split(len(images), len(images), None, sides))
     vals, tests = _targets(len(images), val, test)
     ids = [image.id for image in images]
     first = len(ids) - vals - tests
@@ -169,13 +169,14 @@ def _group_name(found: re.Match[str] | None, file_name: str) -> str:
     return found.group(0) if first is None else str(first)
 
 
-def _cannot_split(images: int, group_by: str | None, sides: int) -> str:
-    if group_by is not None and images > 1:
+def _cannot_split(images: int, groups: int, group_by: str | None, sides: int) -> str:
+    if group_by is not None and images > groups:
+        into = "one group" if groups == 1 else f"{groups} groups"
         return (
-            f"--group-by '{group_by}' puts all {images} images into one group, so there is nothing to split. "
+            f"--group-by '{group_by}' puts all {images} images into {into}, so there is nothing to split. "
             "Use an expression that tells recordings apart, or --val 0."
         )
-    found = {0: "no image", 1: "one image"}.get(images, f"{images} images of one name")
+    found = {0: "no image", 1: "one image"}.get(images, f"{images} images{' of one name' if groups == 1 else ''}")
     needed = {2: "two", 3: "three"}[sides]
     return f"{found} to split; expected at least {needed} different ones. Add images, or use --val 0 to train on all."
 

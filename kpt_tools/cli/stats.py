@@ -47,7 +47,7 @@ def command(**settings: Any) -> int:
         click.echo(f"Numbers: {settings['json']}")
     lost = len(result.report.of_severity("error"))
     if lost:
-        click.echo(f"{lost} entries or values could not be read; kpt-tools check {result.annotations} tells.", err=True)
+        click.echo(f"Not everything could be read ({lost} errors): kpt-tools check {result.annotations}", err=True)
     return DataError.exit_code if lost else 0
 
 

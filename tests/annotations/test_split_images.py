@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
-from kpt_tools.annotations.split import split_images
-from kpt_tools.entities import ImageRecord
+from kpt_tools.annotations.split import split_images, split_in_order, strata_of
+from kpt_tools.entities import Category, Dataset, ImageRecord, Instance
 from kpt_tools.errors import ConfigError
 
 
@@ -94,3 +95,66 @@ def test_unmatched_names_are_groups_of_their_own_and_told() -> None:
 def test_impossible_splits_are_refused(names: list[str], options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         split_images(images(*names), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("count", "val", "test", "expected"),
+    [(100, 0.2, 0.1, (70, 20, 10)), (100, 30, 5, (65, 30, 5)), (10, 0.2, 3, (5, 2, 3)), (3, 0.01, 0.01, (1, 1, 1)),
+     (10, 0.0, 0.2, (8, 0, 2)), (3, 0.4, 0.5, (1, 1, 1)), (5, 2, 2, (1, 2, 2))],
+)  # fmt: skip
+@pytest.mark.parametrize("in_order", [False, True])
+def test_three_sides(count: int, val: float, test: float, expected: tuple[int, int, int], in_order: bool) -> None:
+    all_images = numbered(count)
+    split = split_in_order(all_images, val=val, test=test) if in_order else split_images(all_images, val=val, test=test)
+    assert (len(split.train), len(split.val), len(split.test)) == expected
+    assert sorted(split.train + split.val + split.test) == list(range(1, count + 1))
+
+
+def test_val_does_not_depend_on_test() -> None:
+    assert split_images(numbered(50), val=0.2, test=0.2).val == split_images(numbered(50), val=0.2).val
+
+
+def test_file_order() -> None:
+    split = split_in_order(numbered(10), val=2, test=3)
+    assert (split.train, split.val, split.test) == ((1, 2, 3, 4, 5), (6, 7), (8, 9, 10))
+
+
+def test_strata_keep_their_shares() -> None:
+    strata = {number: "rare" if number % 10 == 0 else "common" for number in range(1, 101)}
+    split = split_images(numbered(100), val=0.2, test=0.1, strata=strata)
+    rare = [[number for number in side if number % 10 == 0] for side in (split.train, split.val, split.test)]
+    assert [len(side) for side in rare] == [7, 2, 1]
+    assert (len(split.train), len(split.val), len(split.test)) == (70, 20, 10)
+
+
+def test_a_class_in_one_image_stays_in_train() -> None:
+    for seed in range(20):
+        split = split_images(numbered(10), val=0.3, seed=seed, strata={**dict.fromkeys(range(1, 11), "a"), 4: "b"})
+        assert 4 in split.train
+        assert len(split.val) == 3
+
+
+def test_strata_are_stable_when_images_are_added() -> None:
+    strata = {number: "ab"[number % 2] for number in range(1, 202)}
+    before = set(split_images(numbered(200), val=0.2, strata=strata).val)
+    after = set(split_images([*numbered(200), ImageRecord(201, "new.jpg", 8, 8)], val=0.2, strata=strata).val)
+    assert len((before ^ after) - {201}) <= 2
+
+
+def test_the_stratum_of_an_image_is_its_rarest_class() -> None:
+    categories = (Category(1, "often"), Category(2, "rare"))
+    instances = tuple(Instance(n, image, cat, None) for n, (image, cat) in enumerate([(1, 1), (1, 2), (2, 1), (3, 1)]))
+    found = strata_of(Dataset(tuple(images("a", "b", "c", "d")), categories, instances))
+    assert found == {1: "rare", 2: "often", 3: "often", 4: ""}
+
+
+@pytest.mark.parametrize(
+    ("count", "val", "test", "message"),
+    [(10, 5, 5, "leave none for train"), (10, 20, 0, "leave none for train"), (10, 0.6, 0.6, "leave none for train"),
+     (2, 0.2, 0.2, "2 images to split; expected at least three"), (10, -1, 0, "--val is -1"),
+     (10, 0.2, 1.5, "--test is 1.5")],
+)  # fmt: skip
+@pytest.mark.parametrize("split", [split_images, split_in_order])
+def test_impossible_parts(split: Callable[..., object], count: int, val: float, test: float, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        split(numbered(count), val=val, test=test)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,68 @@ def test_images_as_second_argument(project: Path, capsys: pytest.CaptureFixture[
     capsys.readouterr()
     assert run(["check", annotations, images, "--images", images]) == 2
     assert "both name a folder" in capsys.readouterr().err
+
+
+def test_check_names_the_command_that_repairs_and_repair_does_it(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = json.loads((project / "annotations.json").read_text())
+    raw["annotations"][0]["bbox"] = [0, 0, 0, 0]
+    raw["annotations"][1]["num_keypoints"] = 7
+    (project / "annotations.json").write_text(json.dumps(raw))
+    annotations, images = str(project / "annotations.json"), str(project / "images")
+    assert run(["check", annotations, images]) == 3
+    out = capsys.readouterr().out
+    (line,) = [line.strip() for line in out.splitlines() if line.startswith("  kpt-tools repair")]
+    assert line.endswith("--codes box-missing --out " + str(project / "annotations_repaired.json"))
+    assert run([*shlex.split(line)[1:], "--safe"]) == 0
+    out = capsys.readouterr().out
+    assert "num_keypoints 7 -> 2" in out
+    assert "2 changes to " in out
+    assert run(["check", str(project / "annotations_repaired.json"), images]) == 0
+
+
+def test_stats_prints_and_writes(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["stats", str(project / "annotations.json"), "--json", str(project / "stats.json")]) == 0
+    out = capsys.readouterr().out
+    assert "6 images, 0 without objects; 6 of 64x48." in out
+    assert json.loads((project / "stats.json").read_text())["classes"][0]["objects"] == 6
+    raw = json.loads((project / "annotations.json").read_text())
+    raw["annotations"][0]["image_id"] = 99
+    (project / "annotations.json").write_text(json.dumps(raw))
+    assert run(["stats", str(project / "annotations.json")]) == 3
+    assert "Not everything could be read (1 errors)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--val", "50%"], 0, "_val.json: 3 images"),
+        (["--val", "1", "--test", "2"], 0, "_test.json: 2 images"),
+        (["--val", "0.34", "--in-file-order"], 0, "_train.json: 4 images"),
+        (["--val", "x"], 2, "neither a share (0.2, 20%) nor a number"),
+        (["--val", "6"], 2, "leave none for train"),
+        (["--in-file-order", "--stratify"], 2, "goes by the file alone"),
+    ],
+)
+def test_split_parts(
+    project: Path, arguments: list[str], code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["split", str(project / "annotations.json"), *arguments]) == code
+    captured = capsys.readouterr()
+    assert told in (captured.err if code else captured.out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--workers", "0"], "--workers is 0"),
+        (["--against-images", "x"], "needs --against"),
+        (["--against", "x.json", "--annotations-only"], "Leave one out"),
+        (["--flip-pairs", "tip:nose"], "no class has a keypoint 'nose'"),
+        (["--against", "missing.json"], "missing.json: no such file"),
+    ],
+)
+def test_check_refuses(project: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(project / "annotations.json"), str(project / "images"), *arguments]) == 2
+    assert message in capsys.readouterr().err

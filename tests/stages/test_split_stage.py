@@ -87,3 +87,33 @@ def test_what_cannot_be_split(
 def test_categories_are_untouched_even_if_odd(tmp_path: Path) -> None:
     raw = many_dict(4, categories=[{"id": 0, "name": "t", "supercategory": "none"}, category_dict(supercategory="t")])
     assert read(run(tmp_path, raw).train)["categories"] == raw["categories"]
+
+
+def test_three_files_with_their_classes(tmp_path: Path) -> None:
+    result = run(tmp_path, many_dict(10), val=2, test=0.3)
+    assert (result.train_counts, result.val_counts, result.test_counts) == ((5, 5), (2, 2), (3, 3))
+    assert result.test is not None
+    assert result.test.name == "all_test.json"
+    assert result.classes == {"train": {"plier": 5}, "val": {"plier": 2}, "test": {"plier": 3}}
+    ids = [{row["id"] for row in read(path)["images"]} for path in (result.train, result.val, result.test)]
+    assert sorted(set.union(*ids)) == list(range(1, 11))
+
+
+def test_in_file_order(tmp_path: Path) -> None:
+    result = run(tmp_path, many_dict(5), val=1, test=1, in_file_order=True)
+    assert [row["id"] for row in read(result.train)["images"]] == [1, 2, 3]
+    assert [row["id"] for row in read(result.val)["images"]] == [4]
+
+
+def test_stratified(tmp_path: Path) -> None:
+    raw = many_dict(10)
+    raw["categories"].append(category_dict(8, name="rare"))
+    for row in raw["annotations"][:5]:
+        row["category_id"] = 8
+    result = run(tmp_path, raw, val=0.4, stratify=True)
+    assert result.classes == {"train": {"plier": 3, "rare": 3}, "val": {"plier": 2, "rare": 2}}
+
+
+def test_orders_that_contradict_each_other() -> None:
+    with pytest.raises(ConfigError, match="goes by the file alone"):
+        SplitConfig(in_file_order=True, stratify=True)
