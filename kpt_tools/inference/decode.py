@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from kpt_tools.entities import Detection, Finding, LabelMapItem, ModelMetadata, Prediction
+from kpt_tools.entities import Detection, Finding, LabelMapItem, ModelMetadata, Prediction, Severity
 from kpt_tools.errors import DataError
 from kpt_tools.inference.engine import RawDetections
 
@@ -18,6 +18,8 @@ _WHY = {
     "detection-empty-box": "a box without width or height; left out",
     "keypoint-not-finite": "a keypoint that is no finite number; written as 0, 0 with score 0",
 }
+# A CenterNet always gives its full number of detections; those in empty places have scores near 0 and no size.
+_SEVERITY: dict[str, Severity] = {"detection-empty-box": "info"}
 
 
 def decode(
@@ -65,7 +67,7 @@ def decode(
             detections.append(arrays.detection(row, _item_of(arrays.classes[row], items, image), problems))
     prediction = Prediction(image, *size_wh, tuple(detections[:max_detections]))
     return prediction, tuple(
-        Finding(code, "warning", f"{image}: {count} detection(s) with {_WHY[code]}.", image)
+        Finding(code, _SEVERITY.get(code, "warning"), f"{image}: {count} detection(s) with {_WHY[code]}.", image)
         for code, count in problems.items()
     )
 

@@ -22,7 +22,9 @@ from kpt_tools.odapi import batch_norm, events, pipeline_config, transfer, trans
 EVENT_INTERVAL_S = 0.5
 SUMMARY_EVERY_STEPS = 20
 STATISTICS_IMAGES = 200
-"""Images that the batch-normalisation statistics are estimated from before a checkpoint."""
+"""Images that the batch-normalisation statistics are estimated from before a checkpoint, in at most ..."""
+STATISTICS_BATCHES = 25
+"""... so many batches, for a forward pass of a large network takes seconds on a CPU."""
 
 
 @dataclass
@@ -229,9 +231,14 @@ def _save(parts: _Parts, manager: Any, statistics: batch_norm.Statistics | None,
     batches = 0
     if statistics is not None:
         events.emit("phase", name="estimating batch-normalisation statistics")
-        batches = statistics.reestimate(iterator, max(1, STATISTICS_IMAGES // max(parts.batch_size, 1)))
+        batches = statistics.reestimate(iterator, statistics_batches(parts.batch_size, step))
     path = manager.save(checkpoint_number=step)
     events.emit("checkpoint", step=step, path=path, statistics_batches=batches)
+
+
+def statistics_batches(batch_size: int, step: int) -> int:
+    """How many batches to estimate the statistics from: not more than were trained on."""
+    return max(1, min(STATISTICS_BATCHES, -(-STATISTICS_IMAGES // max(batch_size, 1)), step))
 
 
 class _Reporter:

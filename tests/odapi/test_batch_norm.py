@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kpt_tools.odapi import batch_norm
+from kpt_tools.odapi import batch_norm, train_loop
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,20 @@ def test_fitted_momentum(momentum: float, steps: int, expected: float) -> None:
 @pytest.mark.parametrize("steps", [100, 300, 600, 2000, 20_000, 100_000])
 def test_nothing_of_the_initial_statistics_is_left(steps: int) -> None:
     assert batch_norm.fitted_momentum(0.9997, steps) ** steps < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "step", "expected"),
+    [
+        pytest.param(8, 600, 25, id="cpu-template"),
+        pytest.param(1, 600, 25, id="hourglass-on-a-cpu"),
+        pytest.param(1, 2, 2, id="two-steps"),
+        pytest.param(128, 600, 2, id="large-batch"),
+        pytest.param(8, 0, 1, id="no-step"),
+    ],
+)
+def test_statistics_are_bounded_in_batches(batch_size: int, step: int, expected: int) -> None:
+    assert train_loop.statistics_batches(batch_size, step) == expected
 
 
 @pytest.mark.odapi
