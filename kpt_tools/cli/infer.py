@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 @option(InferConfig, "max_detections", type=int, help="Keep the best so many per image.")
 @option(InferConfig, "no_images", is_flag=True, help="Write no annotated pictures.")
 @option(InferConfig, "contact_sheet", is_flag=True, help="Write a contact sheet of up to 24 pictures.")
+@option(InferConfig, "to_coco_annotator", is_flag=True, help="Write pre_annotations.json for coco-annotator's import.")
+@option(
+    InferConfig, "name_map", type=click.Path(path_type=Path), help="JSON with the names of images and classes there."
+)
+@option(
+    InferConfig, "confident_keypoint_score", type=float, help="Points from here up become v = 2 there, others v = 1."
+)
 def command(**settings: object) -> int:
     """Find boxes and keypoints in INPUTS: images, folders or glob patterns (default: dataset/images)."""
     from rich.console import Console
@@ -41,7 +48,7 @@ def command(**settings: object) -> int:
         result = infer(from_dict(InferConfig, settings), progress)
     print_findings(result.findings, str(result.out / FILE_NAME))
     Console().print(_table(result))
-    return DataError.exit_code if result.failed else 0
+    return DataError.exit_code if result.lost else 0
 
 
 def _table(result: InferResult) -> Table:
@@ -56,6 +63,8 @@ def _table(result: InferResult) -> Table:
     table.add_row("images without a detection", str(result.empty))
     table.add_row("images that failed", str(len(result.failed)))
     table.add_row("images/s (model alone)", f"{speed:.1f}" if speed else "n/a")
+    if result.pre_annotations:
+        table.add_row("pre-annotations", escape(str(result.pre_annotations)))
     if result.contact_sheet:
         table.add_row("contact sheet", escape(str(result.contact_sheet)))
     return table

@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "repair": ("kpt_tools.cli.repair", "Repair a COCO JSON by rule, into a new file."),
     "stats": ("kpt_tools.cli.stats", "Count classes, keypoints, sizes of objects and images."),
     "split": ("kpt_tools.cli.split", "Split one COCO JSON into train, val and test."),
+    "merge": ("kpt_tools.cli.merge", "Merge several COCO JSONs into one."),
+    "convert": ("kpt_tools.cli.convert", "Convert annotations to and from the formats of other tools."),
     "models": ("kpt_tools.cli.models", "List the pretrained CenterNet models of the TF2 detection zoo."),
     "fetch": ("kpt_tools.cli.fetch", "Download a pretrained model of the zoo."),
     "make-tfrecord": ("kpt_tools.cli.make_tfrecord", "Convert COCO keypoints and images to TFRecord shards."),

@@ -22,6 +22,9 @@ class InferConfig:
         max_detections: at most so many detections per image, best first.
         no_images: write no annotated pictures.
         contact_sheet: also write contact_sheet.jpg with up to 24 of the pictures.
+        to_coco_annotator: also write pre_annotations.json, which coco-annotator's importer keeps.
+        name_map: JSON with the names that images and classes have in coco-annotator.
+        confident_keypoint_score: points from here up get v = 2 there, weaker ones down to `min_keypoint_score` v = 1.
     """
 
     inputs: tuple[str, ...] = ("dataset/images",)
@@ -33,12 +36,18 @@ class InferConfig:
     max_detections: int = 100
     no_images: bool = False
     contact_sheet: bool = False
+    to_coco_annotator: bool = False
+    name_map: Path | None = None
+    confident_keypoint_score: float = 0.5
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant."""
-        for name, value in (("min_score", self.min_score), ("min_keypoint_score", self.min_keypoint_score)):
+        for name in ("min_score", "min_keypoint_score", "confident_keypoint_score"):
+            value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
                 raise ConfigError(f"{name} is {value}; expected a number from 0 to 1.")
+        if self.name_map is not None and not self.to_coco_annotator:
+            raise ConfigError("--name-map is for --to-coco-annotator; give both, or none.")
         if self.max_detections < 1:
             raise ConfigError(f"max_detections is {self.max_detections}; expected at least 1.")
         if not self.inputs:

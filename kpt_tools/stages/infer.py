@@ -24,6 +24,7 @@ from kpt_tools.inference.sinks import CocoSink, CsvSink, coco_results, csv_table
 from kpt_tools.inference.sources import SourceImage, find_images
 from kpt_tools.stages.infer_ids import OutputIds, ids_from_annotations, numbered
 from kpt_tools.stages.model_folder import exported_model
+from kpt_tools.stages.pre_annotations import PreAnnotations
 from kpt_tools.stages.run_manifest import FILE_NAME as MANIFEST_NAME
 from kpt_tools.stages.run_manifest import run_manifest
 
@@ -54,6 +55,7 @@ class InferResult:
         findings: everything worth knowing; see `failed` for the images that were lost.
         seconds: spent in the engine.
         contact_sheet: its path, if one was asked for.
+        pre_annotations: the file for coco-annotator, if it was asked for.
     """
 
     out: Path
@@ -64,11 +66,17 @@ class InferResult:
     findings: tuple[Finding, ...]
     seconds: float
     contact_sheet: Path | None
+    pre_annotations: Path | None = None
 
     @property
     def failed(self) -> tuple[Finding, ...]:
         """The images that could not be read."""
         return tuple(finding for finding in self.findings if finding.code == UNREADABLE)
+
+    @property
+    def lost(self) -> tuple[Finding, ...]:
+        """All that is missing in an output: unreadable images, and pre-annotations that had to be left out."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
 
     @property
     def images_per_second(self) -> float | None:
@@ -97,12 +105,14 @@ def infer(config: InferConfig, on_event: OnEvent = lambda event: None, *, engine
     folder = exported_model(config.model) if engine is None else None
     metadata = engine.metadata if engine else read_metadata(folder or config.model)
     ids = _ids(config, sources.images, metadata)
+    pre_annotations = PreAnnotations(config, metadata) if config.to_coco_annotator else None
     _refuse_foreign(config.out)
     files = {"model": folder / SAVED_MODEL, "metadata": folder / METADATA_NAME} if folder else {}
     report = Report([*sources.findings, *ids.findings])
     with run_manifest(config.out, "infer", config, files) as manifest:
         on_event({"kind": "phase", "name": "loading the model"})
-        work = _Work(config, engine or SavedModelEngine(folder or config.model), report, len(sources.images))
+        engine = engine or SavedModelEngine(folder or config.model)
+        work = _Work(config, engine, report, len(sources.images), pre_annotations)
         work.run(sources.images, ids, on_event)
         result = work.result(folder)
         manifest["images"] = result.images
@@ -114,10 +124,18 @@ def infer(config: InferConfig, on_event: OnEvent = lambda event: None, *, engine
 class _Work:
     """One pass over the images, and the counts that it leaves."""
 
-    def __init__(self, config: InferConfig, engine: Engine, report: Report, total: int) -> None:
+    def __init__(
+        self,
+        config: InferConfig,
+        engine: Engine,
+        report: Report,
+        total: int,
+        pre_annotations: PreAnnotations | None,
+    ) -> None:
         self.config, self.engine, self.report, self.total = config, engine, report, total
         self.pictures = _Pictures(config, engine.metadata, total)
         self.counts: Counter[str] = Counter()
+        self.pre_annotations = pre_annotations
         self.images = self.empty = 0
         self.seconds = 0.0
 
@@ -134,12 +152,16 @@ class _Work:
                     prediction = self._detect(rgb, source.name)
                     self._check_size(prediction, ids)
                     self._write(prediction, ids.image.get(source.name), to_json, to_csv)
+                    if self.pre_annotations is not None:
+                        self.pre_annotations.add(source.path, prediction, ids.image.get(source.name))
                     self.pictures.add(number, rgb, prediction)
                 on_event({"kind": "image", "done": number + 1, "total": self.total})
 
     def result(self, folder: Path | None) -> InferResult:
         """The counts, after writing the contact sheet."""
         names = [item.name for item in self.engine.metadata.label_map.items]
+        pre_annotations = self.pre_annotations.write(self.config.out) if self.pre_annotations else None
+        self.report.extend(self.pre_annotations.findings if self.pre_annotations else ())
         return InferResult(
             out=self.config.out,
             model=folder,
@@ -149,6 +171,7 @@ class _Work:
             findings=tuple(self.report.findings),
             seconds=self.seconds,
             contact_sheet=self.pictures.write_sheet(),
+            pre_annotations=pre_annotations,
         )
 
     def _load(self, source: SourceImage) -> ImageRgb | None:

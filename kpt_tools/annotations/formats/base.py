@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from kpt_tools.annotations.coco import MAX_SIDE_PX
 from kpt_tools.annotations.codes import finding
 from kpt_tools.annotations.geometry import BoxPolicy
 from kpt_tools.entities import BoxXywhPx, Category, Dataset, Finding, Instance, KeypointXyv, Report
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 DEFAULT_CLASS = "object"
+MAX_PX = MAX_SIDE_PX
 UNLABELLED: KeypointXyv = (0.0, 0.0, 0)
 
 SizeOf = Callable[[Path], tuple[int, int] | None]
@@ -138,6 +140,33 @@ def inexpressible(instance: Instance, category: Category, image: str, why: str) 
     """The finding about an object that the format cannot hold."""
     message = f"{image}: annotation {instance.id} ('{category.name}'): {why}; left out."
     return finding("object-inexpressible", message, image=image, annotation_id=instance.id)
+
+
+def without_absurd(dataset: Dataset) -> tuple[Dataset, list[Finding]]:
+    """The data set without numbers that no picture has, so that sums and products stay finite.
+
+    Objects with such coordinates are left out; such sizes of images are taken as unknown.
+    """
+    names = {image.id: image.file_name for image in dataset.images}
+    kept: list[Instance] = []
+    findings: list[Finding] = []
+    images = []
+    for image in dataset.images:
+        if max(image.width, image.height) > MAX_PX:
+            message = f"{image.file_name}: a width or height of more than {MAX_PX:g}; taken as unknown."
+            findings.append(finding("image-size-missing", message, image=image.file_name))
+            image = replace(image, width=0, height=0)
+        images.append(image)
+    for row in dataset.instances:
+        numbers = [*(row.box_xywh_px or ()), *(value for x, y, _ in row.keypoints_xyv for value in (x, y))]
+        numbers += [value for polygon in row.segmentation for value in polygon]
+        odd = next((value for value in numbers if not abs(value) <= MAX_PX), None)
+        if odd is None and row.area_px <= MAX_PX**2:
+            kept.append(row)
+        else:
+            why = f"has the number {row.area_px if odd is None else odd:g}, which no picture has"
+            findings.append(inexpressible(row, dataset.category_by_id[row.category_id], names[row.image_id], why))
+    return Dataset(tuple(images), dataset.categories, tuple(kept), dataset.source), findings
 
 
 def losses(

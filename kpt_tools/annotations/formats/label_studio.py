@@ -14,7 +14,7 @@ from kpt_tools.annotations.formats.base import IMAGE_SUFFIXES, Format, ReadOptio
 from kpt_tools.annotations.formats.drafts import Picture, assemble
 from kpt_tools.annotations.formats.label_studio_regions import Regions
 from kpt_tools.annotations.formats.label_studio_write import NAME, write
-from kpt_tools.annotations.json_values import shown
+from kpt_tools.annotations.json_values import as_text, shown
 from kpt_tools.entities import Dataset, Report
 from kpt_tools.errors import DataError
 from kpt_tools.fsio import read_json
@@ -69,7 +69,7 @@ def _image_url(row: object, where: str, report: Report) -> str:
         report.extend([finding("label-invalid", f"{where}: {shown(row)} is no annotated task; left out.")])
         return ""
     data: Mapping[str, Any] = row["data"]
-    texts = {key: value for key, value in data.items() if isinstance(value, str) and value}
+    texts = {key: value for key, value in data.items() if as_text(value) and as_text(_path_of(value))}
     pictures = [value for value in texts.values() if PurePosixPath(_path_of(value)).suffix.lower() in IMAGE_SUFFIXES]
     url = texts.get("image") or (pictures[0] if len(pictures) == 1 else "")
     if not url:

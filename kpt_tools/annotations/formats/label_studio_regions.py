@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kpt_tools.annotations.codes import finding
-from kpt_tools.annotations.formats.base import box_around
+from kpt_tools.annotations.formats.base import MAX_PX, box_around
 from kpt_tools.annotations.formats.drafts import Picture, Point, Shape
 from kpt_tools.annotations.json_values import as_int, as_number, as_text, shown
 from kpt_tools.entities import BoxXywhPx, Report
@@ -56,7 +56,7 @@ class Regions:
         width, height = as_int(row.get("original_width")), as_int(row.get("original_height"))
         value = row.get("value")
         problem = None
-        if not isinstance(value, dict) or not width or not height or width < 0 or height < 0:
+        if not isinstance(value, dict) or not (width and height and 0 < width < MAX_PX and 0 < height < MAX_PX):
             problem = "no value, or no original_width and original_height"
         elif row.get("image_rotation"):
             problem = f"the image was turned by {row['image_rotation']} degrees in Label Studio"

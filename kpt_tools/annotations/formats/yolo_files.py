@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kpt_tools.annotations.codes import finding
 from kpt_tools.annotations.formats.base import IMAGE_SUFFIXES, Format, ReadOptions
-from kpt_tools.annotations.formats.yolo_pose import NAME, YAML_NAME, YoloImage, parse, write
+from kpt_tools.annotations.formats.yolo_pose import NAME, YAML_NAME, YoloImage, check_data, parse, write
 from kpt_tools.entities import Dataset, Finding, Report
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import read_text
@@ -26,6 +28,7 @@ def read(path: Path, options: ReadOptions) -> tuple[Dataset, Report]:
     """
     file = path / YAML_NAME if path.is_dir() else path
     data = read_yaml(file)
+    check_data(data, str(file))
     found = _Images(file, options)
     for split in SPLITS:
         found.add_split(split, data.get(split), data.get("path"))
@@ -62,6 +65,7 @@ class _Images:
     def __init__(self, file: Path, options: ReadOptions) -> None:
         self.file, self.options = file, options
         self.images: dict[Path, tuple[str, str, YoloImage]] = {}
+        self.labels: set[Path] = set()
         self.findings: list[Finding] = []
 
     def add_split(self, split: str, value: object, root: object) -> None:
@@ -71,30 +75,34 @@ class _Images:
                 self._add_entry(split, entry, str(root or ""))
 
     def _add_entry(self, split: str, entry: str, root: str) -> None:
-        folder = self._resolve(entry, root)
-        if folder is None:
-            where = f"{self.file}: {split}: '{entry}' is not there"
-            self.findings.append(finding("label-without-image", f"{where}; expected a folder of images. Left out."))
+        places = self._places(entry, root)
+        folder = next((place for place in places if place.exists()), None)
+        if folder is not None and folder.is_file():
+            for line in read_text(folder, what="list of images").splitlines():
+                if line.strip():
+                    name = line.strip().removeprefix("./")
+                    self._add_image(folder.parent / name, split, name)
             return
-        if folder.is_file():
-            names = [
-                Path(line.strip()) for line in read_text(folder, what="list of images").splitlines() if line.strip()
-            ]
-            rows = [(name if name.is_absolute() else folder.parent / name, name.as_posix()) for name in names]
-        else:
-            rows = [(path, path.relative_to(folder).as_posix()) for path in _images_below(folder)]
-            self._tell_lonely_labels(folder, {path for path, _ in rows})
-        for path, name in rows:
-            self._add_image(path.resolve(), split, name.removeprefix("./"))
+        label_folders = [label_path(place / "x").parent for place in places]
+        labels = next((place for place in label_folders if place.is_dir()), None)
+        if folder is None and labels is None:
+            message = f"{self.file}: {split}: '{entry}' is not there; expected a folder of images. Left out."
+            self.findings.append(finding("label-without-image", message))
+        for path in _images_below(folder) if folder else ():
+            self._add_image(path, split, path.relative_to(folder or path).as_posix())
+        if labels is not None and labels != folder:
+            self._add_lonely_labels(labels, split)
 
-    def _resolve(self, entry: str, root: str) -> Path | None:
-        """The first place that exists of those where Ultralytics looks."""
+    def _places(self, entry: str, root: str) -> tuple[Path, ...]:
+        """Where Ultralytics looks for a folder or list, in order."""
         home = self.file.parent
         climbed = entry.removeprefix("../")  # Roboflow writes ../train/images beside train/images
-        places = (home / root / entry, home / entry, home / root / climbed, home / climbed)
-        return next((place for place in places if place.exists()), None)
+        return home / root / entry, home / entry, home / root / climbed, home / climbed
 
-    def _add_image(self, path: Path, split: str, name: str) -> None:
+    def _add_image(self, path: Path, split: str, name: str, label: Path | None = None) -> None:
+        path = Path(os.path.abspath(path))  # links stay: their targets have other labels beside them
+        label = label or label_path(path)
+        self.labels.add(label)
         if path in self.images:
             return
         size = self.options.size_of(path)
@@ -102,18 +110,39 @@ class _Images:
             message = f"{name}: its size cannot be read from {path}; left out with its objects."
             self.findings.append(finding("image-size-unknown", message, image=name))
             return
-        label = label_path(path)
         text = read_text(label, what="YOLO label file") if label.is_file() else None
         self.images[path] = (split, name, YoloImage(name, *size, text))
 
-    def _tell_lonely_labels(self, folder: Path, images: set[Path]) -> None:
-        """Tell of label files whose image is not there: the trainer passes them over without a word."""
-        labels = label_path(folder / "x.jpg").parent
-        known = {label_path(path) for path in images}
-        for path in sorted(labels.rglob("*.txt")) if labels != folder else []:
-            if path not in known:
-                message = f"{path}: no image of this name in {folder}; expected one. Left out."
+    def _add_lonely_labels(self, labels: Path, split: str) -> None:
+        """Take label files without an image beside them, if --images has it; the trainer passes them over."""
+        for path in sorted(labels.rglob("*.txt")):
+            label = Path(os.path.abspath(path))
+            if label in self.labels:
+                continue
+            stem = path.relative_to(labels).with_suffix("").as_posix()
+            image = self._elsewhere(stem)
+            if image is not None:
+                self._add_image(image, split, stem + image.suffix, label)
+            else:
+                message = f"{path}: no image of this name; expected one. Left out. Put it there, or use --images."
                 self.findings.append(finding("label-without-image", message, image=path.stem))
+
+    def _elsewhere(self, stem: str) -> Path | None:
+        """The image of this name, without suffix, in the folder of --images, or the only one anywhere below it."""
+        exact, by_base = self._given
+        found = exact.get(stem) or by_base.get(PurePosixPath(stem).name, [])
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _given(self) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
+        """The images of --images by path and by base name, both without suffix."""
+        exact: dict[str, list[Path]] = {}
+        by_base: dict[str, list[Path]] = {}
+        below = self.options.images
+        for path in _images_below(below) if below else ():
+            exact.setdefault(path.relative_to(below or path).with_suffix("").as_posix(), []).append(path)
+            by_base.setdefault(path.stem, []).append(path)
+        return exact, by_base
 
     def named(self) -> Sequence[YoloImage]:
         """The images under their names within their split; with the split before names that occur twice."""

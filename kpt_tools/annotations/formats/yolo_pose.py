@@ -16,6 +16,7 @@ from typing import Any
 from kpt_tools.annotations.codes import finding
 from kpt_tools.annotations.formats.base import UNLABELLED, ReadOptions, WriteOptions, Written, losses, points_of
 from kpt_tools.annotations.geometry import fit_instance
+from kpt_tools.annotations.json_values import as_text
 from kpt_tools.entities import Category, Dataset, Finding, ImageRecord, Instance, KeypointXyv, Report
 from kpt_tools.errors import DataError
 
@@ -23,6 +24,7 @@ NAME = "yolo-pose"
 YAML_NAME = "data.yaml"
 PADDING = "unused_"
 _DIGITS = 7
+_MOST_POINTS = 10_000
 # What `fit_instance` tells of things that this format does not hold anyway.
 _SILENT = frozenset({"area-missing", "crowd"})
 
@@ -81,6 +83,16 @@ def parse(
     return Dataset(tuple(records), tuple(categories), tuple(instances), source), report
 
 
+def check_data(data: Mapping[str, Any], source: str) -> None:
+    """Refuse what is no data.yaml of a pose data set.
+
+    Raises:
+        DataError: it is not.
+    """
+    class_names(data, source)
+    _shape(data, source)
+
+
 def class_names(data: Mapping[str, Any], source: str) -> list[str]:
     """The classes of a data.yaml by number.
 
@@ -91,8 +103,8 @@ def class_names(data: Mapping[str, Any], source: str) -> list[str]:
     rows = {str(key): value for key, value in names.items()} if isinstance(names, dict) else {}
     if isinstance(names, list):
         rows = {str(number): value for number, value in enumerate(names)}
-    listed = [str(rows[key]) for key in (str(number) for number in range(len(rows))) if key in rows]
-    if not listed or len(listed) != len(rows) or len(set(listed)) != len(listed):
+    listed = [as_text(str(rows[key])) for key in (str(number) for number in range(len(rows))) if key in rows]
+    if not all(listed) or not listed or len(listed) != len(rows) or len(set(listed)) != len(listed):
         raise DataError(f"{source}: names is {names!r}; expected the classes as a list or as 0: a, 1: b. Correct it.")
     return listed
 
@@ -102,7 +114,7 @@ def _shape(data: Mapping[str, Any], source: str) -> tuple[int, int]:
     if (
         isinstance(shape, list)
         and len(shape) == 2
-        and all(isinstance(n, int) and n > 0 for n in shape)
+        and all(isinstance(n, int) and 0 < n <= _MOST_POINTS for n in shape)
         and shape[1] in (2, 3)
     ):
         return shape[0], shape[1]
@@ -146,10 +158,10 @@ def _told_names(data: Mapping[str, Any], classes: int, num: int) -> list[_Named]
         rows = [raw] * classes
     if not rows or any(not isinstance(row, list) or len(row) != num for row in rows):
         return []
-    return [
-        tuple((slot, str(name)) for slot, name in enumerate(row or []) if not str(name).startswith(PADDING))
-        for row in rows
-    ]
+    texts = [[as_text(str(name)) for name in row or []] for row in rows]
+    if any("" in row or len(set(row)) < len(row) for row in texts):
+        return []
+    return [tuple((slot, name) for slot, name in enumerate(row) if not name.startswith(PADDING)) for row in texts]
 
 
 def _points_of_given(category: Category, told: _Named | None, num: int, source: str) -> _Named:
