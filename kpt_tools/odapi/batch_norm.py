@@ -68,8 +68,10 @@ class Statistics:
         self._layers = layers_of(model)
         self._forward = tf.function(forward, autograph=False)
 
-    def reestimate(self, iterator: Any, batches: int) -> int:
+    def reestimate(self, iterator: Any, batches: int, stop: Callable[[], bool] = lambda: False) -> int:
         """Set each layer's statistics to the mean over `batches` batches; returns the number of batches used.
+
+        When `stop` says so, the batches so far, at least one, must do.
 
         With momentum 0 a layer's moving statistics are exactly those of the last batch, so they can be
         read off and averaged.
@@ -78,6 +80,7 @@ class Statistics:
             return 0
         momenta = [layer.momentum for layer in self._layers]
         sums: list[Any] = []
+        used = 0
         for layer in self._layers:
             layer.momentum = 0.0
         try:
@@ -85,10 +88,13 @@ class Statistics:
                 self._forward(next(iterator))
                 values = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in self._layers]
                 sums = [(m + a, v + b) for (m, v), (a, b) in zip(sums, values, strict=True)] if sums else values
+                used += 1
+                if stop():
+                    break
         finally:
             for layer, momentum in zip(self._layers, momenta, strict=True):
                 layer.momentum = momentum
         for layer, (mean, variance) in zip(self._layers, sums, strict=True):
-            layer.moving_mean.assign(mean / batches)
-            layer.moving_variance.assign(variance / batches)
-        return batches
+            layer.moving_mean.assign(mean / used)
+            layer.moving_variance.assign(variance / used)
+        return used

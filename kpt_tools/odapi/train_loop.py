@@ -52,7 +52,7 @@ class _StopSignal:
     def _remember(self, number: int, frame: object) -> None:
         self._seen = True
 
-    def __bool__(self) -> bool:
+    def __call__(self) -> bool:
         return self._seen or os.getppid() != self._parent
 
 
@@ -163,16 +163,16 @@ def _run(parts: _Parts, steps: int, manager: Any, checkpoint_every_n: int, model
     reporter = _Reporter(parts, steps, writer)
     saved = step = int(parts.global_step)
     events.emit("phase", name="tracing the first step")
-    while step < steps and not stop:
+    while step < steps and not stop():
         losses = train_step(iterator)
         step += 1
         reporter.after_step(step, losses)
         if step - saved >= checkpoint_every_n and step < steps:
-            _save(parts, manager, statistics, iterator, step)
+            _save(parts, manager, statistics, iterator, step, stop)
             saved = step
     if step > saved or not manager.latest_checkpoint:
         # On a signal the user waits: keep the moving averages, which the fitted momentum has kept current.
-        _save(parts, manager, None if stop else statistics, iterator, step)
+        _save(parts, manager, None if stop() else statistics, iterator, step, stop)
     writer.close()
     events.emit("done" if step >= steps else "stopped", step=step)
 
@@ -227,11 +227,18 @@ def _statistics(parts: _Parts) -> batch_norm.Statistics:
     return batch_norm.Statistics(parts.model, forward)
 
 
-def _save(parts: _Parts, manager: Any, statistics: batch_norm.Statistics | None, iterator: Any, step: int) -> None:
+def _save(
+    parts: _Parts,
+    manager: Any,
+    statistics: batch_norm.Statistics | None,
+    iterator: Any,
+    step: int,
+    stop: Callable[[], bool],
+) -> None:
     batches = 0
     if statistics is not None:
         events.emit("phase", name="estimating batch-normalisation statistics")
-        batches = statistics.reestimate(iterator, statistics_batches(parts.batch_size, step))
+        batches = statistics.reestimate(iterator, statistics_batches(parts.batch_size, step), stop)
     path = manager.save(checkpoint_number=step)
     events.emit("checkpoint", step=step, path=path, statistics_batches=batches)
 

@@ -69,5 +69,7 @@ def test_statistics_become_those_of_the_data() -> None:
     assert statistics.reestimate(iter(batches), 8) == 8
     np.testing.assert_allclose(model.norm.moving_mean.numpy(), np.mean([b.mean(0) for b in batches], 0), rtol=1e-4)
     np.testing.assert_allclose(model.norm.moving_variance.numpy(), np.mean([b.var(0) for b in batches], 0), rtol=1e-3)
+    assert statistics.reestimate(iter(batches[2:]), 6, stop=lambda: True) == 1
+    np.testing.assert_allclose(model.norm.moving_mean.numpy(), batches[2].mean(0), rtol=1e-4)
     assert model.norm.momentum == pytest.approx(1 - 20 / 600)
     np.testing.assert_array_equal(model.norm.gamma.numpy(), gamma)
