@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -67,9 +67,9 @@ def mirrored(image: Image.Image, instance: Instance, pairs: Sequence[tuple[int, 
 
 
 def named_picture(
-    image: Image.Image, instance: Instance, metadata: ModelMetadata, names: Sequence[str], side_px: int
+    image: Image.Image, instance: Instance, metadata: ModelMetadata, names: Mapping[int, str], side_px: int
 ) -> Image.Image:
-    """As `object_picture`, with the name of each labelled point beside it."""
+    """As `object_picture`, with the names of some of the labelled points, by their index, beside them."""
     from PIL import ImageDraw
 
     instance = replace(instance, box_xywh_px=None)
@@ -78,10 +78,10 @@ def named_picture(
     picture = object_picture(image, instance, metadata, side_px)
     draw, font = ImageDraw.Draw(picture), font_of(max(11, side_px // 26))
     slots = next(item for item in metadata.label_map.items if item.id == instance.category_id).keypoints
-    for name, slot, (x, y, v) in zip(names, slots, instance.keypoints_xyv, strict=False):
-        if v > 0:
+    for index, (slot, (x, y, v)) in enumerate(zip(slots, instance.keypoints_xyv, strict=False)):
+        if v > 0 and index in names:
             at = ((x - left) * scale, (y - top) * scale)
-            _write_name(draw, name, at, picture.size, font, point_colour(slot.id))
+            _write_name(draw, names[index], at, picture.size, font, point_colour(slot.id))
     return picture
 
 

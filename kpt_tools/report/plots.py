@@ -75,6 +75,8 @@ def _visibility(found: ClassStatistics) -> Plot:
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, frameon=False, labelcolor=_INK)
     least = min(found.keypoints, key=lambda row: row.labelled_share)
     note = f"Least often labelled: {least.name}, in {least.labelled_share:.0%} of the objects."
+    if least.unlabelled == 0:
+        note = "Every point is labelled in every object."
     return Plot(f"Keypoints of {found.name}", note, _svg(figure))
 
 

@@ -10,7 +10,7 @@ from kpt_tools import __version__
 from kpt_tools.annotations.checks.poses import PoseScore
 from kpt_tools.annotations.codes import CODES, ranked_codes, repair_command
 from kpt_tools.annotations.statistics import DatasetStatistics
-from kpt_tools.entities import Category, Dataset, Finding, Instance, LabelMap, LabelMapItem, Report
+from kpt_tools.entities import Category, Dataset, Finding, Instance, LabelMap, Report
 from kpt_tools.records.image_lookup import ImageFolder
 from kpt_tools.records.progress import Progress
 from kpt_tools.report.check_page import CheckPage, FlipExample, PageFinding, Picture, check_page
@@ -84,7 +84,7 @@ def _finding(code: str, source: PageSource, path: Path, gallery: Gallery) -> Pag
         meaning=entry.meaning,
         consequence=entry.consequence,
         advice=entry.advice,
-        command=repair_command(code, str(path)),
+        command=repair_command(code, str(path), "IMAGES" if source.folder is None else str(source.folder.root)),
         messages=tuple(finding.message for finding in found[:MESSAGES]),
         pictures=tuple(pictures),
         paired=paired,
@@ -140,22 +140,21 @@ def _flips(source: PageSource, label_map: LabelMap, gallery: Gallery) -> Iterabl
             class_name=item.name,
             pairs=tuple((category.keypoints[a], category.keypoints[b]) for a, b in pairs),
             unpaired=tuple(name for index, name in enumerate(category.keypoints) if index not in paired),
-            pictures=_flip_pictures(source.dataset, category, item, pairs, gallery),
+            pictures=_flip_pictures(source, category, pairs, gallery),
         )
 
 
 def _flip_pictures(
-    dataset: Dataset, category: Category, item: LabelMapItem, pairs: Sequence[tuple[int, int]], gallery: Gallery
+    source: PageSource, category: Category, pairs: Sequence[tuple[int, int]], gallery: Gallery
 ) -> tuple[Picture, ...]:
-    """The best labelled object, mirrored; not one whose sides are in doubt."""
+    """An ordinary object with many points and whole pairs, as it is and mirrored."""
+    distance = {score.annotation_id: score.distance for score in source.checks.poses}
     best = max(
-        (i for i in dataset.instances if i.category_id == category.id and i.num_labelled),
-        key=lambda instance: (instance.num_labelled, _area(instance)),
+        (i for i in source.dataset.instances if i.category_id == category.id and i.num_labelled),
+        key=lambda instance: (instance.num_labelled, -distance.get(instance.id, 1.0), _area(instance)),
         default=None,
     )
-    if best is None or not pairs:
-        return ()
-    return gallery.mirrored(best, category, pairs)
+    return gallery.mirrored(best, category, pairs) if best is not None and pairs else ()
 
 
 def _area(instance: Instance) -> float:

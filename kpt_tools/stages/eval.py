@@ -11,7 +11,7 @@ from kpt_tools.config.eval import EvalConfig
 from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
 from kpt_tools.config.model_metadata import read_metadata
 from kpt_tools.entities import Finding, LabelMap, ModelMetadata, Report
-from kpt_tools.errors import DataError
+from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import read_json, write_json
 from kpt_tools.inference.decode import decode
 from kpt_tools.inference.engine import Engine
@@ -83,6 +83,10 @@ def evaluate_model(
         EngineError: the model cannot be exported, loaded or run.
         MissingDependencyError: TensorFlow or pycocotools is not installed.
     """
+    if engine is None and not config.model.is_dir():
+        raise ConfigError(
+            f"{config.model}: no such folder; expected a run of kpt-tools train, or an exported model. Train first."
+        )
     run = run_of(config.model)
     shards = _shards(config, run)
     folder = _model_folder(config.model, on_event) if engine is None else None

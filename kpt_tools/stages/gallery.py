@@ -83,7 +83,7 @@ class Gallery:
         return Picture(jpeg(whole_picture(upright.picture, (), self._metadata, SIDE_PX)), name)
 
     def mirrored(self, instance: Instance, category: Category, pairs: Sequence[tuple[int, int]]) -> tuple[Picture, ...]:
-        """An object with the names of its points, as it is and as training sees it mirrored."""
+        """An object with the names of the points of `pairs`, as it is and as training sees it mirrored."""
         image = self._images[instance.image_id]
         upright = self._load(image)
         if upright is None:
@@ -91,8 +91,9 @@ class Gallery:
         there = self._relabelled(upright.instance(instance))
         flipped, flipped_instance = mirrored(upright.picture, there, pairs)
         shown = [(upright.picture, there, "as annotated"), (flipped, flipped_instance, "mirrored")]
+        named = {index: category.keypoints[index] for pair in pairs for index in pair}
         return tuple(
-            Picture(jpeg(named_picture(picture, each, self._metadata, category.keypoints, _FLIP_PX)), caption)
+            Picture(jpeg(named_picture(picture, each, self._metadata, named, _FLIP_PX)), caption)
             for picture, each, caption in shown
         )
 

@@ -20,6 +20,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (tmp_path / "pictures" / "a.jpg").write_bytes(b"x")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "pipeline.config").write_text("")
+    (tmp_path / "run" / "run.json").write_text("{}")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         pytest.param(["infer", "pictures", "--model", "run"], "Run: kpt-tools export run", id="not exported"),
         pytest.param(["infer", "pictures", "--min-score", "3"], "min_score is 3.0; expected", id="score"),
         pytest.param(["infer", "*.png"], "*.png: the pattern matches no file", id="empty pattern"),
-        pytest.param(["eval"], "runs/train: no validation records are known", id="no run"),
+        pytest.param(["eval"], "runs/train: no such folder; expected a run", id="no run"),
         pytest.param(["eval", "run", "--records", "val*"], "val*: no such records", id="no records"),
         pytest.param(
             ["eval", "run", "--annotations", "a.json"], "--annotations and --images belong", id="half a truth"

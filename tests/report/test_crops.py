@@ -60,7 +60,7 @@ def test_moved() -> None:
 
 def test_names_change_the_picture_beside_the_points() -> None:
     bare = object_picture(plain(), OBJECT, METADATA, 200)
-    named = named_picture(plain(), OBJECT, METADATA, ["left", "right"], 200)
+    named = named_picture(plain(), OBJECT, METADATA, {1: "right"}, 200)
     assert named.tobytes() != bare.tobytes()
 
 
