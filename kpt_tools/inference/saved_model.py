@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,7 @@ def _tensorflow() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tensorflow = require("tensorflow", purpose="running a SavedModel")
     tensorflow.get_logger().setLevel("ERROR")
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Hourglass-104 warns hundreds of times of lost gradients
     for gpu in tensorflow.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # already initialised: its memory is what it is
             tensorflow.config.experimental.set_memory_growth(gpu, True)
