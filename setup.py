@@ -64,6 +64,8 @@ setup(
         "psutil>=5.9",
         "pycocotools>=2.0.7",
         "pyyaml>=6",
+        "jinja2>=3.1",
+        "matplotlib>=3.8",
     ],
     extras_require={
         "train": TRAIN,
