@@ -72,7 +72,16 @@ setup(
         "annotator": ANNOTATOR,
         "serve": SERVE,
         "formats": FORMATS,
-        "dev": [*ANNOTATOR, *SERVE, *FORMATS, "pytest>=8", "pytest-timeout>=2.3", "ruff>=0.8", "mypy>=1.13", "selenium>=4.20"],
+        "dev": [
+            *ANNOTATOR,
+            *SERVE,
+            *FORMATS,
+            "pytest>=8",
+            "pytest-timeout>=2.3",
+            "ruff>=0.8",
+            "mypy>=1.13",
+            "selenium>=4.20",
+        ],
     },
     entry_points={"console_scripts": ["kpt-tools = kpt_tools.cli.main:main"]},
     classifiers=[
