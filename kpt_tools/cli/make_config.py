@@ -98,7 +98,7 @@ def _rows(result: MakeConfigResult) -> list[tuple[str, str]]:
         ("label map", inputs.label_map_path),
         ("start", inputs.checkpoint or "from scratch"),
         ("batch size", str(schedule.batch_size)),
-        ("steps", f"{schedule.steps} = {schedule.epochs:.3g} epochs; {schedule.origin}"),
+        ("steps", f"{schedule.steps} = {_short(schedule.epochs)} epochs; {schedule.origin}"),
         ("learning rate", f"{rate}, then cosine to 0"),
         ("objects per image", f"at most {inputs.max_boxes}"),
     ]
@@ -106,3 +106,8 @@ def _rows(result: MakeConfigResult) -> list[tuple[str, str]]:
 
 def _split(pattern: str | None, split: SplitRecords | None) -> str:
     return "none" if split is None else f"{pattern}\n{split.images} images, {split.instances} objects"
+
+
+def _short(number: float) -> str:
+    """Three digits, but never an exponent for what a person counts."""
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"

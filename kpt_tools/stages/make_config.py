@@ -121,7 +121,7 @@ def _inputs(config: MakeConfigConfig, manifest: RecordsManifest, template: Templ
 
 
 def _label_map(config: MakeConfigConfig, manifest: RecordsManifest) -> tuple[Path, LabelMap]:
-    path = config.label_map or config.records / manifest.label_map
+    path = config.label_map or Path(os.path.normpath(config.records / manifest.label_map))
     label_map = read_label_map(path)
     expected = label_map_of(manifest.categories)
     if label_map != expected:
