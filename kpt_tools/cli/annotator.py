@@ -39,7 +39,7 @@ def pull_command(**settings: object) -> int:
 
     Pictures that are here already are kept: an interrupted pull goes on where it was.
     """
-    from kpt_tools.cli.image_progress import print_findings
+    from kpt_tools.cli.findings import print_finding_lines
     from kpt_tools.config.base import from_dict
     from kpt_tools.stages.annotator import pull
 
@@ -47,7 +47,7 @@ def pull_command(**settings: object) -> int:
     password = _password(config.user)
     with _Progress() as progress:
         result = pull(config, password, progress)
-    print_findings(result.findings, "this output")
+    print_finding_lines(result.findings, "this output")
     _print_pulled(result, config)
     return DataError.exit_code if result.lost else 0
 
@@ -67,7 +67,7 @@ def push_command(**settings: object) -> int:
 
     Everything that its importer would lose or spoil is found first, and nothing is sent then.
     """
-    from kpt_tools.cli.image_progress import print_findings
+    from kpt_tools.cli.findings import print_finding_lines
     from kpt_tools.config.base import from_dict
     from kpt_tools.stages.annotator import push
 
@@ -75,7 +75,7 @@ def push_command(**settings: object) -> int:
     password = _password(config.user)
     with _Progress() as progress:
         result = push(config, password, progress)
-    print_findings(result.findings, "this output")
+    print_finding_lines(result.findings, "this output")
     _print_pushed(result, config)
     return DataError.exit_code if result.incomplete else 0
 

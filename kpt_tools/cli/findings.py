@@ -1,18 +1,20 @@
-"""Findings as a table: the worst and most frequent first, with meaning, advice and a few examples."""
+"""Findings as a table (the worst and most frequent first, with meaning, advice and a few examples) or as lines."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kpt_tools.annotations.codes import CODES, ranked_codes, repair_command
-from kpt_tools.entities import Report
+from kpt_tools.entities import Finding, Report
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _EXAMPLES = 3
+_LINES = 20
 
 
 def print_findings(report: Report, examples: int = _EXAMPLES, source: Path | None = None) -> None:
@@ -61,3 +63,15 @@ def severity_line(report: Report) -> str:
     numbers = [len(report.of_severity(severity)) for severity in ("error", "warning", "info")]
     words = ("error", "warning", "note")
     return ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in zip(numbers, words, strict=True))
+
+
+def print_finding_lines(findings: Sequence[Finding], where: str) -> None:
+    """Errors and warnings on stderr, a line each; after some, where the rest is to be found."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    told = [finding for severity in ("error", "warning") for finding in findings if finding.severity == severity]
+    for finding in told[:_LINES]:
+        console.print(f"{finding.severity}: {finding.message}", markup=False, highlight=False, soft_wrap=True)
+    if len(told) > _LINES:
+        console.print(f"... and {len(told) - _LINES} more in {where}", markup=False, highlight=False)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from kpt_tools.entities import Finding
-
 LINE_INTERVAL_S = 10.0
-SHOWN_FINDINGS = 20
 
 
 class ImageProgress:
@@ -57,13 +53,3 @@ class ImageProgress:
         if not self._console.is_terminal and now - self._last_line > LINE_INTERVAL_S:
             self._last_line = now
             self._console.print(f"{done}/{of} images, {speed}", highlight=False)
-
-
-def print_findings(findings: Sequence[Finding], where: str) -> None:
-    """Errors and warnings on stderr, a line each; after some, where the rest is to be found."""
-    console = Console(stderr=True)
-    told = [finding for severity in ("error", "warning") for finding in findings if finding.severity == severity]
-    for finding in told[:SHOWN_FINDINGS]:
-        console.print(f"{finding.severity}: {finding.message}", markup=False, highlight=False, soft_wrap=True)
-    if len(told) > SHOWN_FINDINGS:
-        console.print(f"... and {len(told) - SHOWN_FINDINGS} more in {where}", markup=False, highlight=False)

@@ -38,7 +38,8 @@ def command(**settings: object) -> int:
     """Find boxes and keypoints in INPUTS: images, folders or glob patterns (default: dataset/images)."""
     from rich.console import Console
 
-    from kpt_tools.cli.image_progress import ImageProgress, print_findings
+    from kpt_tools.cli.findings import print_finding_lines
+    from kpt_tools.cli.image_progress import ImageProgress
     from kpt_tools.config.base import from_dict
     from kpt_tools.stages.infer import infer
     from kpt_tools.stages.run_manifest import FILE_NAME
@@ -46,7 +47,7 @@ def command(**settings: object) -> int:
     settings["inputs"] = settings["inputs"] or InferConfig.inputs
     with ImageProgress() as progress:
         result = infer(from_dict(InferConfig, settings), progress)
-    print_findings(result.findings, str(result.out / FILE_NAME))
+    print_finding_lines(result.findings, str(result.out / FILE_NAME))
     Console().print(_table(result))
     return DataError.exit_code if result.lost else 0
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from kpt_tools.cli.image_progress import ImageProgress, print_findings
+from kpt_tools.cli.findings import print_finding_lines
+from kpt_tools.cli.image_progress import ImageProgress
 from kpt_tools.cli.main import run
 from kpt_tools.entities import Finding
 
@@ -61,7 +62,7 @@ def test_findings_a_line_each_worst_first(capfd: pytest.CaptureFixture[str]) -> 
     findings = [Finding("a", "info", "not told")]
     findings += [Finding("b", "warning", f"warning {i} [odd]") for i in range(19)]
     findings += [Finding("c", "error", f"error {i}") for i in range(3)]
-    print_findings(findings, "out/run.json")
+    print_finding_lines(findings, "out/run.json")
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 21
     assert lines[0] == "error: error 0"
