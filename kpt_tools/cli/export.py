@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kpt_tools.cli.options import option
-from kpt_tools.config.train import ExportConfig
+from kpt_tools.config.export import ExportConfig
 
 
 @click.command("export")

@@ -1,4 +1,4 @@
-"""Settings of `kpt-tools train` and `kpt-tools export`."""
+"""Settings of `kpt-tools train`."""
 
 from __future__ import annotations
 
@@ -31,18 +31,3 @@ class TrainConfig:
     seed: int = 0
     fresh: bool = False
     transfer: str = "match"
-
-
-@dataclass(frozen=True)
-class ExportConfig:
-    """Settings of `kpt-tools export`.
-
-    Attributes:
-        run: the run folder of a training.
-        out: the folder to make; None: ``<run>/export``. An older export there is replaced.
-        force: export again even if ``<run>/export`` is that of the last checkpoint.
-    """
-
-    run: Path = Path("runs/train")
-    out: Path | None = None
-    force: bool = False

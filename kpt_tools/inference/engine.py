@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ RawDetections = Mapping[str, npt.NDArray[Any]]
 
 
 class Engine(Protocol):
-    """Runs a detector on one picture at a time."""
+    """Runs a detector on pictures."""
 
     @property
     def metadata(self) -> ModelMetadata:
@@ -34,6 +34,22 @@ class Engine(Protocol):
             detection_boxes [N, 4] (y1, x1, y2, x2 from 0 to 1 over the picture), detection_classes [N]
             (ids 1..C), detection_scores [N]; and for a model with keypoints detection_keypoints [N, S, 2]
             (y, x from 0 to 1) and detection_keypoint_scores [N, S], S being the number of keypoint slots.
+
+        Raises:
+            EngineError: the engine failed.
+        """
+
+    def detect_batch(self, images: Sequence[ImageRgb]) -> list[RawDetections]:
+        """Detect in several pictures, of one size or of different ones.
+
+        The result is that of `detect` for each. An engine whose network takes several pictures at once runs them
+        together where it can.
+
+        Args:
+            images: pictures as for `detect`; none gives an empty list.
+
+        Returns:
+            The arrays of each picture, in order.
 
         Raises:
             EngineError: the engine failed.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,10 @@ class SavedModelEngine:
             ) from exc
         keys = _BOX_KEYS + (_POINT_KEYS if self._metadata.label_map.num_keypoints else ())
         return {key: output[key].numpy()[0] for key in keys}
+
+    def detect_batch(self, images: Sequence[ImageRgb]) -> list[RawDetections]:
+        """Detect in several pictures; see `kpt_tools.inference.engine.Engine.detect_batch`."""
+        return [self.detect(image) for image in images]
 
     def input_specs(self) -> dict[str, str]:
         """Name to "dtype[shape]" of the inputs, such as "uint8[1, ?, ?, 3]"."""

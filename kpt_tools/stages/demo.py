@@ -13,10 +13,11 @@ from typing import Any
 from kpt_tools.config.check import CheckConfig
 from kpt_tools.config.demo import DemoConfig
 from kpt_tools.config.eval import EvalConfig
+from kpt_tools.config.export import ExportConfig
 from kpt_tools.config.infer import InferConfig
 from kpt_tools.config.make_config import MakeConfigConfig
 from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
-from kpt_tools.config.train import ExportConfig, TrainConfig
+from kpt_tools.config.train import TrainConfig
 from kpt_tools.demo.pliers import make_pliers
 from kpt_tools.metrics.result import EvalResult
 from kpt_tools.stages.check import check

@@ -140,7 +140,7 @@ def _truth(config: EvalConfig, shards: list[Path], label_map: LabelMap, report: 
 def _model_folder(model: Path, on_event: OnEvent) -> Path:
     """The exported folder of `model`, made anew if the run has trained on since."""
     if is_run(model) and not export_is_current(model):
-        from kpt_tools.config.train import ExportConfig
+        from kpt_tools.config.export import ExportConfig
         from kpt_tools.stages.export import export_run
 
         on_event({"kind": "phase", "name": "exporting the last checkpoint"})

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kpt_tools.config.export import ExportConfig
 from kpt_tools.config.model_metadata import write_metadata
-from kpt_tools.config.train import ExportConfig
 from kpt_tools.errors import ConfigError, EngineError
 from kpt_tools.fsio import make_folder, write_text
 from kpt_tools.inference.saved_model import SavedModelEngine
