@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kpt_tools.annotations.statistics import DatasetStatistics
 from kpt_tools.entities import Severity
-from kpt_tools.lazy import require
 from kpt_tools.report.check_page_template import TEMPLATE
 from kpt_tools.report.draw import Rgb
-from kpt_tools.report.plots import Plot
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A JPEG with a caption, and a smaller second line."""
-
-    jpeg: bytes
-    caption: str
-    note: str = ""
-
-    @property
-    def source(self) -> str:
-        """The picture as the address of an ``img``."""
-        return f"data:image/jpeg;base64,{base64.b64encode(self.jpeg).decode('ascii')}"
+from kpt_tools.report.page import Picture, render
+from kpt_tools.report.svg import Plot
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +114,7 @@ def check_page(page: CheckPage) -> str:
     Raises:
         MissingDependencyError: Jinja2 is not installed.
     """
-    jinja2 = require("jinja2", purpose="the HTML page")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["twos"] = _twos
-    environment.filters["thousands"] = lambda number: f"{number:,}".replace(",", "\u202f")
-    html: str = environment.from_string(TEMPLATE).render(page=page)
-    return html
-
-
-def _twos(pictures: Sequence[Picture]) -> list[Sequence[Picture]]:
-    return [pictures[start : start + 2] for start in range(0, len(pictures), 2)]
+    return render(TEMPLATE, page)
 
 
 def _number(count: int, word: str) -> str:

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from kpt_tools.annotations.statistics import MEDIUM_PX, SMALL_PX, ClassStatistics, DatasetStatistics, side_of
 from kpt_tools.entities import Dataset
 from kpt_tools.lazy import require
+from kpt_tools.report.svg import BAR, INK, Plot, plain_figure, short, svg_text
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-_INK = "#123456"
-"""Stands for the text colour of the page until the SVG is written."""
-_VISIBLE, _HIDDEN, _UNLABELLED = "#2f7ed8", "#9cc4f0", "#b9bec7"
-_BAR = "#2f7ed8"
+_HIDDEN, _UNLABELLED = "#9cc4f0", "#b9bec7"
 _MAX_ROWS = 30
 _BINS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """A drawing with what it shows."""
-
-    title: str
-    note: str
-    svg: str
 
 
 def plots_of(dataset: Dataset, statistics: DatasetStatistics) -> list[Plot]:
@@ -55,29 +37,29 @@ def plots_of(dataset: Dataset, statistics: DatasetStatistics) -> list[Plot]:
 
 def _classes(classes: Sequence[ClassStatistics]) -> Plot:
     shown = sorted(classes, key=lambda found: found.objects)[-_MAX_ROWS:]
-    figure, axes = _figure(0.9 + 0.3 * len(shown))
-    bars = axes.barh([_short(found.name) for found in shown], [found.objects for found in shown], color=_BAR)
-    axes.bar_label(bars, padding=3, color=_INK)
+    figure, axes = plain_figure(0.9 + 0.3 * len(shown))
+    bars = axes.barh([short(found.name) for found in shown], [found.objects for found in shown], color=BAR)
+    axes.bar_label(bars, padding=3, color=INK)
     axes.set_xlabel("objects")
-    return Plot("Objects per class", f"{len(classes)} classes.", _svg(figure))
+    return Plot("Objects per class", f"{len(classes)} classes.", svg_text(figure))
 
 
 def _visibility(found: ClassStatistics) -> Plot:
     rows = found.keypoints[:_MAX_ROWS][::-1]
-    figure, axes = _figure(1.1 + 0.27 * len(rows))
-    names = [_short(row.name) for row in rows]
+    figure, axes = plain_figure(1.1 + 0.27 * len(rows))
+    names = [short(row.name) for row in rows]
     visible, hidden = [row.visible for row in rows], [row.hidden for row in rows]
     both = [a + b for a, b in zip(visible, hidden, strict=True)]
-    axes.barh(names, visible, color=_VISIBLE, label="visible (v = 2)")
+    axes.barh(names, visible, color=BAR, label="visible (v = 2)")
     axes.barh(names, hidden, left=visible, color=_HIDDEN, label="hidden (v = 1)")
     axes.barh(names, [row.unlabelled for row in rows], left=both, color=_UNLABELLED, label="not labelled")
     axes.set_xlabel("objects")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, frameon=False, labelcolor=_INK)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, frameon=False, labelcolor=INK)
     least = min(found.keypoints, key=lambda row: row.labelled_share)
     note = f"Least often labelled: {least.name}, in {least.labelled_share:.0%} of the objects."
     if least.unlabelled == 0:
         note = "Every point is labelled in every object."
-    return Plot(f"Keypoints of {found.name}", note, _svg(figure))
+    return Plot(f"Keypoints of {found.name}", note, svg_text(figure))
 
 
 def _sizes(dataset: Dataset, names: dict[int, str]) -> Plot:
@@ -86,18 +68,18 @@ def _sizes(dataset: Dataset, names: dict[int, str]) -> Plot:
         return Plot("", "", "")
     low, high = math.log2(min(sides)) - 0.1, math.log2(max(sides)) + 0.1
     edges = [2 ** (low + (high - low) * step / _BINS) for step in range(_BINS + 1)]
-    figure, axes = _figure(2.6)
-    axes.hist(sides, bins=edges, color=_BAR)
+    figure, axes = plain_figure(2.6)
+    axes.hist(sides, bins=edges, color=BAR)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     for border in (SMALL_PX, MEDIUM_PX):
         if 2**low < border < 2**high:
-            axes.axvline(border, color=_INK, linestyle=":", linewidth=1)
+            axes.axvline(border, color=INK, linestyle=":", linewidth=1)
     axes.set_xlabel("square root of the box's area, px")
     axes.set_ylabel("objects")
     small = sum(side < SMALL_PX for side in sides)
     note = f"{small} of {len(sides)} objects are small for COCO (below {SMALL_PX:g} px)."
-    return Plot("Size of objects", note, _svg(figure))
+    return Plot("Size of objects", note, svg_text(figure))
 
 
 def _places(dataset: Dataset) -> Plot:
@@ -114,73 +96,39 @@ def _places(dataset: Dataset) -> Plot:
     if not len(inside):
         return Plot("", "", "")
     counts, _, _ = np.histogram2d(inside[:, 1], inside[:, 0], bins=12, range=((0, 1), (0, 1)))
-    figure, axes = _figure(2.9)
+    figure, axes = plain_figure(2.9)
     shown = axes.pcolormesh(np.linspace(0, 1, 13), np.linspace(0, 1, 13), counts, cmap="Blues", rasterized=True)
     axes.set(xlim=(0, 1), ylim=(1, 0), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
     axes.set_xlabel("share of the width")
     axes.set_ylabel("share of the height")
     bar = figure.colorbar(shown, ax=axes)
     bar.outline.set_visible(False)  # type: ignore[operator]
-    bar.ax.tick_params(colors=_INK)
-    return Plot("Where objects are", "Middles of the boxes, on the image.", _svg(figure))
+    bar.ax.tick_params(colors=INK)
+    return Plot("Where objects are", "Middles of the boxes, on the image.", svg_text(figure))
 
 
 def _per_image(statistics: DatasetStatistics) -> Plot:
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = _figure(2.4)
+    figure, axes = plain_figure(2.4)
     numbers = list(statistics.objects_per_image)
-    axes.bar(numbers, list(statistics.objects_per_image.values()), color=_BAR, width=0.8 if len(numbers) > 1 else 0.3)
+    axes.bar(numbers, list(statistics.objects_per_image.values()), color=BAR, width=0.8 if len(numbers) > 1 else 0.3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(numbers) == 1:
         axes.set(xlim=(numbers[0] - 1, numbers[0] + 1))
     axes.set_xlabel("objects in an image")
     axes.set_ylabel("images")
     note = f"{statistics.without_objects} of {statistics.images} images have none."
-    return Plot("Objects per image", note, _svg(figure))
+    return Plot("Objects per image", note, svg_text(figure))
 
 
 def _image_sizes(statistics: DatasetStatistics) -> Plot:
-    figure, axes = _figure(2.9)
+    figure, axes = plain_figure(2.9)
     known = {size: count for size, count in statistics.image_sizes.items() if 0 < min(size) and max(size) < 1e6}
     most = max(known.values(), default=1)
     areas = [20 + 180 * count / most for count in known.values()]
-    axes.scatter([w for w, _ in known], [h for _, h in known], s=areas, color=_BAR, alpha=0.6, linewidths=0)
+    axes.scatter([w for w, _ in known], [h for _, h in known], s=areas, color=BAR, alpha=0.6, linewidths=0)
     axes.set_xlabel("width, px")
     axes.set_ylabel("height, px")
     axes.margins(0.12)
-    return Plot("Sizes of images", f"{len(statistics.image_sizes)} sizes.", _svg(figure) if known else "")
-
-
-def _figure(height_in: float) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.6, height_in), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_facecolor("none")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(_INK)
-    axes.tick_params(colors=_INK, length=3)
-    axes.xaxis.label.set_color(_INK)
-    axes.yaxis.label.set_color(_INK)
-    return figure, axes
-
-
-def _svg(figure: Figure) -> str:
-    """The figure as an inline SVG: text as text, the stand-in for the text colour replaced."""
-    import matplotlib
-
-    buffer = io.StringIO()
-    settings: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": "kpt-tools", "font.size": 9}
-    with matplotlib.rc_context(settings):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :].replace(_INK, "currentColor").strip()
-
-
-def _short(name: str) -> str:
-    """A name that fits, with no dollar that matplotlib would take for mathematics."""
-    cut = name if len(name) <= 28 else f"{name[:25]}..."
-    return cut.replace("$", r"\$")
+    return Plot("Sizes of images", f"{len(statistics.image_sizes)} sizes.", svg_text(figure) if known else "")

@@ -13,8 +13,9 @@ from kpt_tools.annotations.statistics import DatasetStatistics
 from kpt_tools.entities import Category, Dataset, Finding, Instance, LabelMap, Report
 from kpt_tools.records.image_lookup import ImageFolder
 from kpt_tools.records.progress import Progress
-from kpt_tools.report.check_page import CheckPage, FlipExample, PageFinding, Picture, check_page
+from kpt_tools.report.check_page import CheckPage, FlipExample, PageFinding, check_page
 from kpt_tools.report.draw import point_colour
+from kpt_tools.report.page import Picture
 from kpt_tools.report.plots import plots_of
 from kpt_tools.stages.annotation_checks import AnnotationChecks
 from kpt_tools.stages.gallery import Gallery

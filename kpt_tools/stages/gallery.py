@@ -13,8 +13,8 @@ from kpt_tools.annotations.orientation import upright_instance
 from kpt_tools.entities import Category, Dataset, ImageRecord, Instance, LabelMap, ModelMetadata
 from kpt_tools.records.image_file import load_image
 from kpt_tools.records.image_lookup import ImageFolder
-from kpt_tools.report.check_page import Picture
 from kpt_tools.report.crops import jpeg, mirrored, named_picture, object_picture, whole_picture
+from kpt_tools.report.page import Picture
 
 if TYPE_CHECKING:
     from PIL import Image
