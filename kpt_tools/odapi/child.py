@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,9 @@ class ChildResult:
     log: Path
 
 
-def run_child(command: Sequence[str], log: Path, on_event: OnEvent) -> ChildResult:
+def run_child(
+    command: Sequence[str], log: Path, on_event: OnEvent, *, feed: Iterable[bytes] | None = None
+) -> ChildResult:
     """Run a program, append all its output to `log`, and hand its events over as they come.
 
     Ctrl-C goes to the child as SIGINT, so that it can save and end; a second Ctrl-C kills it.
@@ -39,16 +43,20 @@ def run_child(command: Sequence[str], log: Path, on_event: OnEvent) -> ChildResu
         command: program and arguments.
         log: file to append to.
         on_event: called with each event, in this thread.
+        feed: what to write to its standard input, from another thread; None: it has none.
 
     Raises:
         EngineError: the child failed, or was killed; the message has its last error and the log's path.
+        Exception: whatever `feed` raised; the child is killed then.
     """
     make_folder(log.parent)
     with log.open("a", encoding="utf-8") as sink:
         sink.write(f"$ {' '.join(command)}\n")
         sink.flush()
-        with _start(command) as process:
+        with _start(command, with_input=feed is not None) as process, _Feeder(process, feed or ()) as feeder:
             interrupted = _attend(process, sink, on_event)
+    if feeder.error is not None:
+        raise feeder.error
     if process.returncode != 0 and not interrupted:
         raise EngineError(describe_failure(process.returncode, log))
     return ChildResult(interrupted, log)
@@ -70,10 +78,41 @@ def _attend(process: subprocess.Popen[str], sink: Any, on_event: OnEvent) -> boo
             raise
 
 
-def _start(command: Sequence[str]) -> subprocess.Popen[str]:
+@dataclass
+class _Feeder:
+    """Writes to the standard input of a child in a thread of its own, while this one reads what the child says."""
+
+    process: subprocess.Popen[str]
+    blocks: Iterable[bytes]
+    error: Exception | None = field(default=None, init=False)
+
+    def __enter__(self) -> _Feeder:
+        self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._thread.join()
+
+    def _run(self) -> None:
+        stdin = self.process.stdin
+        if not isinstance(stdin, io.TextIOWrapper):
+            return  # nothing to feed
+        try:
+            with stdin.buffer as sink:
+                for block in self.blocks:
+                    sink.write(block)
+        except BrokenPipeError:  # the child has ended; its exit status says why
+            return
+        except Exception as exc:
+            self.error = exc
+            self.process.kill()
+
+
+def _start(command: Sequence[str], *, with_input: bool = False) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if with_input else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

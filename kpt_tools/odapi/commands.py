@@ -31,12 +31,10 @@ def train_command(
     )
 
 
-def export_command(pipeline_config: Path, checkpoint_dir: Path, output: Path) -> list[str]:
-    """`exporter_main_v2` through the compatibility layer, input type ``image_tensor``."""
-    return program(
-        "export",
-        "--input_type=image_tensor",
-        f"--pipeline_config_path={pipeline_config}",
-        f"--trained_checkpoint_dir={checkpoint_dir}",
-        f"--output_directory={output}",
-    )
+def export_command(
+    pipeline_config: Path, checkpoint: Path, *, out: Path | None = None, reference: Path | None = None
+) -> list[str]:
+    """Write a checkpoint as a model to `out`; write what it finds in the pictures of its input to `reference`."""
+    command = program("export", f"--config={pipeline_config}", f"--checkpoint={checkpoint}")
+    command += [f"--out={out}"] if out else []
+    return command + ([f"--reference={reference}"] if reference else [])

@@ -67,7 +67,7 @@ def export_run(config: ExportConfig, on_event: OnEvent = lambda event: None) -> 
         work = Path(temporary)
         write_text(work / "in.config", pipeline_config.format(resolved))
         model = work / "model"
-        command = commands.export_command(work / "in.config", config.run, model)
+        command = commands.export_command(work / "in.config", checkpoint.prefix, out=model)
         if run_child(command, config.run / LOG_NAME, on_event).interrupted:
             raise KeyboardInterrupt
         write_text(model / LABEL_MAP_NAME, format_label_map(label_map))
