@@ -14,7 +14,8 @@ from kpt_tools.config.annotator import PASSWORD_VARIABLE, PullConfig, PushConfig
 from kpt_tools.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from kpt_tools.stages.annotator import PullResult, PushResult
+    from kpt_tools.stages.annotator_pull import PullResult
+    from kpt_tools.stages.annotator_push import PushResult
 
 
 @click.group("annotator")
@@ -41,7 +42,7 @@ def pull_command(**settings: object) -> int:
     """
     from kpt_tools.cli.findings import print_finding_lines
     from kpt_tools.config.base import from_dict
-    from kpt_tools.stages.annotator import pull
+    from kpt_tools.stages.annotator_pull import pull
 
     config = from_dict(PullConfig, settings)
     password = _password(config.user)
@@ -69,7 +70,7 @@ def push_command(**settings: object) -> int:
     """
     from kpt_tools.cli.findings import print_finding_lines
     from kpt_tools.config.base import from_dict
-    from kpt_tools.stages.annotator import push
+    from kpt_tools.stages.annotator_push import push
 
     config = from_dict(PushConfig, settings)
     password = _password(config.user)

@@ -1,35 +1,29 @@
-"""Fetch a data set from coco-annotator, and hand pre-annotations to it."""
+"""`kpt-tools annotator pull`: fetch a data set from coco-annotator."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kpt_tools.annotations.coco import root_lists
 from kpt_tools.annotations.json_values import as_int
-from kpt_tools.config.annotator import PullConfig, PushConfig
+from kpt_tools.config.annotator import PullConfig
 from kpt_tools.entities import Finding, Report
 from kpt_tools.errors import ConfigError, DataError, EngineError
-from kpt_tools.fsio import atomic_open, read_json
-from kpt_tools.lazy import require
+from kpt_tools.fsio import atomic_open
+from kpt_tools.stages.annotator_session import OnEvent, session
 
 if TYPE_CHECKING:
-    from kpt_tools.annotator.client import Client, Import, RemoteDataset, RemoteImage
+    from kpt_tools.annotator.client import Client, RemoteDataset, RemoteImage
     from kpt_tools.annotator.files import Plan, PlannedFile
     from kpt_tools.annotator.transport import Patience
-    from kpt_tools.annotator.upload_check import Upload
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 IMAGES_NAME = "images"
 ANNOTATIONS_NAME = "annotations"
 LOST_CODES = frozenset({"image-name-unsafe", "image-not-downloaded", "image-differs"})
-_POLL_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -62,32 +56,6 @@ class PullResult:
         return sum(finding.code in LOST_CODES for finding in self.findings)
 
 
-@dataclass(frozen=True)
-class PushResult:
-    """What was handed over.
-
-    Attributes:
-        images: pictures that get objects.
-        objects: objects that were sent, or would be in a dry run.
-        lost: objects that were left out.
-        sent: whether anything was.
-        imported: how far the importer came; None if it was not asked, or does not tell.
-        findings: everything worth knowing.
-    """
-
-    images: int
-    objects: int
-    lost: int
-    sent: bool
-    imported: Import | None
-    findings: tuple[Finding, ...]
-
-    @property
-    def incomplete(self) -> bool:
-        """Whether something did not arrive."""
-        return bool(self.lost or (self.imported and (self.imported.errors or self.imported.warnings)))
-
-
 def pull(
     config: PullConfig,
     password: str = "",
@@ -112,7 +80,7 @@ def pull(
         EngineError: the server failed or cannot be reached.
         MissingDependencyError: requests is not installed.
     """
-    with _session(config.url, config.user, password, config.timeout, patience, on_event) as client:
+    with session(config.url, config.user, password, config.timeout, patience, on_event) as client:
         from kpt_tools.annotator.files import file_stem, plan_files
 
         dataset = client.dataset(config.dataset)
@@ -138,75 +106,6 @@ def pull(
         findings=tuple(work.report.findings),
         bytes=work.bytes,
     )
-
-
-def push(
-    config: PushConfig,
-    password: str = "",
-    on_event: OnEvent = lambda event: None,
-    *,
-    patience: Patience | None = None,
-) -> PushResult:
-    """Hand a COCO file to coco-annotator's importer, after checking that it will keep everything.
-
-    Args:
-        config: the settings.
-        password: of `config.user`.
-        on_event: called with ``{"kind": "phase", "name": ...}``.
-        patience: how long to wait and how often to try; default: after `config.timeout`.
-
-    Raises:
-        ConfigError: address, login, data set or file is wrong.
-        DataError: objects would be lost (and `config.partial` is not set), or none is left; nothing was sent.
-        EngineError: the server failed or cannot be reached.
-        MissingDependencyError: requests is not installed.
-    """
-    raw = read_json(config.file, what="COCO JSON with pre-annotations")
-    if isinstance(raw, list):
-        raise ConfigError(
-            f"{config.file}: a list of COCO results; expected a COCO file with images, categories and annotations. "
-            "Run kpt-tools infer --to-coco-annotator, and push its pre_annotations.json."
-        )
-    with _session(config.url, config.user, password, config.timeout, patience, on_event) as client:
-        from kpt_tools.annotator.upload_check import Remote, check_upload
-
-        dataset = client.dataset(config.dataset)
-        on_event({"kind": "phase", "name": "comparing"})
-        report = Report()
-        remote = Remote(client.listing(dataset), _keypoints(client, dataset, report), config.new_categories)
-        upload = check_upload(raw, config.file.name, remote)
-        report.extend(upload.findings)
-        _refuse_loss(upload, config, report)
-        imported = None if config.dry_run else _hand_over(client, dataset, upload, config, report, on_event)
-    return PushResult(
-        images=len(upload.coco["images"]),
-        objects=len(upload.coco["annotations"]),
-        lost=upload.lost,
-        sent=not config.dry_run,
-        imported=imported,
-        findings=tuple(report.findings),
-    )
-
-
-@contextlib.contextmanager
-def _session(
-    url: str, user: str, password: str, timeout: float, patience: Patience | None, on_event: OnEvent
-) -> Iterator[Client]:
-    """A client that is logged in."""
-    require("requests", purpose="speaking with coco-annotator")
-    from kpt_tools.annotator.address import base_address, in_the_clear
-    from kpt_tools.annotator.client import Client
-    from kpt_tools.annotator.transport import Patience, Transport
-
-    base = base_address(url)
-    if user and in_the_clear(base):
-        text = f"{base} is not encrypted: others on the way can read the password. Use https, or a tunnel."
-        on_event({"kind": "warning", "text": text})
-    with contextlib.closing(Client(Transport(base, patience or Patience(read_s=timeout)))) as client:
-        if user:
-            on_event({"kind": "phase", "name": "logging in"})
-            client.login(user, password)
-        yield client
 
 
 def _wanted(
@@ -299,59 +198,3 @@ class _Download:
 
     def _add(self, code: str, severity: Any, message: str, file: PlannedFile) -> None:
         self.report.add(code, severity, message, image=file.relative)
-
-
-def _keypoints(client: Client, dataset: RemoteDataset, report: Report) -> dict[str, tuple[str, ...]]:
-    """Keypoint names of the data set's categories, from its export: the list of pictures does not have them."""
-    try:
-        _, raw = client.coco(dataset)
-    except ConfigError as exc:
-        message = f"whether keypoints have the same order on the server is not checked: {exc}"
-        report.add("upload-keypoints-unchecked", "warning", message)
-        return {}
-    rows = root_lists(raw, f"data set '{dataset.name}'")["categories"]
-    return {str(row.get("name")).lower(): tuple(map(str, row.get("keypoints") or ())) for row in rows}
-
-
-def _refuse_loss(upload: Upload, config: PushConfig, report: Report) -> None:
-    """Stop before anything is sent, if the importer would lose or spoil objects."""
-    total = upload.lost + len(upload.coco["annotations"])
-    errors = report.of_severity("error")
-    first = f" First: {errors[0].message}" if errors else ""
-    if not upload.coco["annotations"]:
-        raise DataError(f"{config.file}: none of its {total} objects would be kept; nothing was sent.{first}")
-    if upload.lost and not (config.partial or config.dry_run):
-        raise DataError(
-            f"{config.file}: {upload.lost} of {total} objects would be lost; nothing was sent.{first} See all with "
-            "--dry-run, or send the others with --partial."
-        )
-
-
-def _hand_over(
-    client: Client,
-    dataset: RemoteDataset,
-    upload: Upload,
-    config: PushConfig,
-    report: Report,
-    on_event: OnEvent,
-) -> Import | None:
-    """Send, and wait until the importer is done."""
-    on_event({"kind": "phase", "name": "sending"})
-    task = client.upload(dataset, config.file.name, json.dumps(upload.coco).encode("utf-8"))
-    on_event({"kind": "phase", "name": "waiting for the importer"})
-    imported = _wait(client, task, config.wait) if task is not None and config.wait else None
-    for line in imported.log if imported else ():
-        report.add("upload-importer", "warning", f"coco-annotator's importer: {line}")
-    if imported and not imported.completed:
-        message = f"the importer was not done after {config.wait:g} s; see under Tasks in coco-annotator."
-        report.add("upload-unfinished", "warning", message)
-    return imported
-
-
-def _wait(client: Client, task: int, seconds: float) -> Import | None:
-    end = time.monotonic() + seconds
-    while True:
-        found = client.progress(task)
-        if found is None or found.completed or time.monotonic() >= end:
-            return found
-        time.sleep(min(_POLL_S, max(0.0, end - time.monotonic())))
