@@ -40,6 +40,7 @@ def split_images(
     seed: int = 0,
     group_by: str | None = None,
     strata: Mapping[int, str] | None = None,
+    together: Sequence[tuple[int, int]] = (),
 ) -> Split:
     """Split images by the hash of their group.
 
@@ -55,6 +56,7 @@ def split_images(
             group in it, of equal match) stay together.
         strata: image id to the stratum of the image (see `strata_of`): each is split by itself, so that all have
             nearly the same share on each side.
+        together: pairs of ids of images that must be on one side, such as look-alikes; their groups become one.
 
     Raises:
         ConfigError: `val` or `test` out of range, a bad regular expression, or too few images or groups to split.
@@ -62,6 +64,7 @@ def split_images(
     check_part("--val", val)
     check_part("--test", test)
     groups, findings = _groups(images, group_by)
+    groups = _joined(groups, together)
     sides = 1 + (val > 0) + (test > 0)
     if len(groups) < sides and sides > 1:
         raise ConfigError(_cannot_split(len(images), len(groups), group_by, sides))
@@ -153,6 +156,20 @@ def _groups(images: Sequence[ImageRecord], group_by: str | None) -> tuple[dict[s
             f"'{images[0].file_name}'. Correct the expression."
         )
     return groups, tuple(unmatched)
+
+
+def _joined(groups: dict[str, list[int]], together: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
+    """The groups, those of each pair of images made one under the first's name."""
+    name_of = {image_id: name for name, ids in groups.items() for image_id in ids}
+    result = {name: list(ids) for name, ids in groups.items()}
+    for first, second in together:
+        into, gone = name_of[first], name_of[second]
+        if into == gone:
+            continue
+        moved = result.pop(gone)
+        result[into] += moved
+        name_of.update(dict.fromkeys(moved, into))
+    return result
 
 
 def _compiled(group_by: str) -> re.Pattern[str]:

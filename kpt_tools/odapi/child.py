@@ -33,7 +33,12 @@ class ChildResult:
 
 
 def run_child(
-    command: Sequence[str], log: Path, on_event: OnEvent, *, feed: Iterable[bytes] | None = None
+    command: Sequence[str],
+    log: Path,
+    on_event: OnEvent,
+    *,
+    feed: Iterable[bytes] | None = None,
+    what: str = "the OD API's process",
 ) -> ChildResult:
     """Run a program, append all its output to `log`, and hand its events over as they come.
 
@@ -44,6 +49,7 @@ def run_child(
         log: file to append to.
         on_event: called with each event, in this thread.
         feed: what to write to its standard input, from another thread; None: it has none.
+        what: the name of the process in messages.
 
     Raises:
         EngineError: the child failed, or was killed; the message has its last error and the log's path.
@@ -58,7 +64,7 @@ def run_child(
     if feeder.error is not None:
         raise feeder.error
     if process.returncode != 0 and not interrupted:
-        raise EngineError(describe_failure(process.returncode, log))
+        raise EngineError(describe_failure(process.returncode, log, what))
     return ChildResult(interrupted, log)
 
 
@@ -148,11 +154,11 @@ def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return result
 
 
-def describe_failure(returncode: int, log: Path) -> str:
+def describe_failure(returncode: int, log: Path, what: str = "the OD API's process") -> str:
     """One line on why a child failed, from its exit status and the end of its log."""
     if returncode == -signal.SIGKILL:
         return (
-            f"the OD API's process was killed by the system, most often for lack of memory (log: {log}). "
+            f"{what} was killed by the system, most often for lack of memory (log: {log}). "
             "Use a smaller --batch-size or a smaller template; kpt-tools doctor shows the free memory."
         )
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -162,8 +168,8 @@ def describe_failure(returncode: int, log: Path) -> str:
     if "ResourceExhausted" in last or "OOM when allocating" in last:
         return f"out of memory: {_shorten(last)} (log: {log}). Use a smaller --batch-size or a smaller template."
     if returncode < 0:
-        return f"the OD API's process died of signal {-returncode} after: {_shorten(last)} (log: {log})."
-    return f"the OD API's process failed: {_shorten(last)} (whole log: {log})."
+        return f"{what} died of signal {-returncode} after: {_shorten(last)} (log: {log})."
+    return f"{what} failed: {_shorten(last)} (whole log: {log})."
 
 
 def _shorten(line: str, limit: int = 300) -> str:

@@ -8,7 +8,6 @@ last step, and keeps batch-normalisation statistics that fit the schedule (see `
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 from kpt_tools.errors import KptToolsError
 from kpt_tools.fsio import write_json
 from kpt_tools.odapi import batch_norm, events, pipeline_config, transfer, transfer_plan
+from kpt_tools.odapi.stop_signal import StopSignal
 
 EVENT_INTERVAL_S = 0.5
 SUMMARY_EVERY_STEPS = 20
@@ -40,22 +40,6 @@ class _Parts:
     train_config: Any
 
 
-class _StopSignal:
-    """Remembers SIGINT or SIGTERM, and notices the death of the parent process."""
-
-    def __init__(self) -> None:
-        self._parent = os.getppid()
-        self._seen = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._remember)
-
-    def _remember(self, number: int, frame: object) -> None:
-        self._seen = True
-
-    def __call__(self) -> bool:
-        return self._seen or os.getppid() != self._parent
-
-
 def train_loop(
     pipeline_config_path: str,
     model_dir: str,
@@ -76,7 +60,7 @@ def train_loop(
         raise TypeError(f"train_loop: unknown arguments {sorted(unknown)}")
     import tensorflow as tf
 
-    stop = _StopSignal()
+    stop = StopSignal()
     if seed is not None:
         tf.keras.utils.set_random_seed(seed)
     events.emit("phase", name="building the model")
@@ -153,7 +137,7 @@ def _load_fine_tune_checkpoint(parts: _Parts, config_path: str, model_dir: str, 
     events.emit("transfer", **report.summary())
 
 
-def _run(parts: _Parts, steps: int, manager: Any, checkpoint_every_n: int, model_dir: str, stop: _StopSignal) -> None:
+def _run(parts: _Parts, steps: int, manager: Any, checkpoint_every_n: int, model_dir: str, stop: StopSignal) -> None:
     import tensorflow as tf
 
     iterator = iter(parts.dataset)
