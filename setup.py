@@ -15,7 +15,7 @@ VERSION = next(
 # the user's own projects lie in the same folder.
 RESOURCES = {
     "pipeline_templates": ("*.config",),
-    "label_maps": ("coco_person.pbtxt", "pliers.pbtxt"),
+    "label_maps": ("coco_person.pbtxt", "coco_zoo.pbtxt", "pliers.pbtxt"),
 }
 
 # The OD API has not been released since 2.8.0.post1; it needs the TensorFlow that tf-models-official pins.

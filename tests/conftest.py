@@ -32,3 +32,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_weights() -> Path:
+    """Published weights beside the checkout; tests that need them are skipped where they are absent."""
+    folder = REPOSITORY.parent / "shared" / "weights"
+    if not folder.is_dir():
+        pytest.skip(f"published weights not found at {folder}")
+    return folder

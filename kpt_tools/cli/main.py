@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("kpt_tools.cli.convert", "Convert annotations to and from the formats of other tools."),
     "models": ("kpt_tools.cli.models", "List the pretrained CenterNet models of the TF2 detection zoo."),
     "fetch": ("kpt_tools.cli.fetch", "Download a pretrained model of the zoo."),
+    "import-movenet": ("kpt_tools.cli.import_movenet", "Turn the weights of MoveNet Lightning into a model."),
     "make-tfrecord": ("kpt_tools.cli.make_tfrecord", "Convert COCO keypoints and images to TFRecord shards."),
     "make-config": ("kpt_tools.cli.make_config", "Render a pipeline.config for your classes and keypoints."),
     "train": ("kpt_tools.cli.train", "Train a CenterNet with the OD API."),

@@ -38,3 +38,8 @@ def export_command(
     command = program("export", f"--config={pipeline_config}", f"--checkpoint={checkpoint}")
     command += [f"--out={out}"] if out else []
     return command + ([f"--reference={reference}"] if reference else [])
+
+
+def import_movenet_command(pipeline_config: Path, weights: Path, out: Path) -> list[str]:
+    """Write the weights of MoveNet as a checkpoint of the OD API to `out`."""
+    return program("import_movenet", f"--config={pipeline_config}", f"--weights={weights}", f"--out={out}")

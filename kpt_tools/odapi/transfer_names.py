@@ -13,8 +13,8 @@ from kpt_tools.entities import LabelMap
 from kpt_tools.errors import ConfigError
 from kpt_tools.odapi import pipeline_config
 from kpt_tools.odapi.pipeline_config import Message
-from kpt_tools.pipeline.label_map import parse_label_map, read_label_map
-from kpt_tools.pipeline.resources import load_label_map_text
+from kpt_tools.pipeline.coco_classes import PERSON, person_label_map, plain_class_name
+from kpt_tools.pipeline.label_map import read_label_map
 
 CONFIG_NAME = "pipeline.config"
 LABEL_MAP_NAME = "label_map.pbtxt"
@@ -25,9 +25,6 @@ HEATMAP, REGRESSION, OFFSET, DEPTH = "keypoint/heatmap", "keypoint/regression", 
 KEYPOINT_HEADS = (HEATMAP, REGRESSION, OFFSET, DEPTH)
 _CLASS_HEADS = (OBJECT_CENTER, "segmentation/heatmap")
 
-# The zoo's keypoint models know people under this name, with COCO's 17 keypoints, and come without a label map.
-_ZOO_PERSON, _PERSON = "/m/01g317", "person"
-_COCO_PERSON = "coco_person"
 _SEPARABLE = "_sep_conv"
 
 Channel = tuple[str, int]
@@ -95,29 +92,28 @@ def names_of(config: Message, label_map: LabelMap | None) -> ModelNames:
     if label_map is not None:
         for item in label_map.items:
             if item.id <= len(classes):
-                classes[item.id - 1] = _plain(item.name)
-    elif len(tasks) == 1 and classes and (len(classes) == 1 or tasks[0].class_name == _PERSON):
+                classes[item.id - 1] = plain_class_name(item.name)
+    elif len(tasks) == 1 and classes and (len(classes) == 1 or tasks[0].class_name == PERSON):
         classes[0] = tasks[0].class_name
     return ModelNames(extractor_of(config), tuple(classes) if any(classes) else None, tasks)
 
 
 def _task(task: Message, label_map: LabelMap | None) -> TaskNames:
-    item = label_map.by_name(task.keypoint_class_name) if label_map is not None else None
-    if label_map is None:
-        person = parse_label_map(load_label_map_text(_COCO_PERSON), _COCO_PERSON).items[0]
+    name = plain_class_name(task.keypoint_class_name)
+    item = None
+    if label_map is not None:
+        item = label_map.by_name(task.keypoint_class_name) or label_map.by_name(name)
+    else:  # the zoo's keypoint models come without a label map
+        person = person_label_map().items[0]
         coco = {keypoint.label for keypoint in person.keypoints}
         item = person if set(task.keypoint_label_to_std) == coco else None
     return TaskNames(
         task=task.task_name,
-        class_name=_plain(task.keypoint_class_name),
+        class_name=name,
         keypoints=None if item is None else tuple(keypoint.name for keypoint in item.keypoints),
         per_keypoint_offset=task.per_keypoint_offset,
         per_keypoint_depth=task.per_keypoint_depth,
     )
-
-
-def _plain(class_name: str) -> str:
-    return _PERSON if class_name == _ZOO_PERSON else class_name
 
 
 def extractor_of(config: Message) -> str:

@@ -20,10 +20,12 @@ TEMPLATES = (
     "centernet_cpu_256_kpts",
     "centernet_hg104_1024_kpts",
     "centernet_hg104_512_kpts",
+    "centernet_mobilenetv2_fpn_256_kpts",
     "centernet_mobilenetv2_fpn_512_kpts",
     "centernet_resnet50_v1_fpn_512_kpts",
     "centernet_resnet50_v2_512_kpts",
 )
+LABEL_MAPS = ("coco_person", "coco_zoo", "pliers")
 
 
 def test_templates_are_found() -> None:
@@ -60,7 +62,9 @@ def test_unknown_template(name: str, match: str) -> None:
         load_template(name)
 
 
-@pytest.mark.parametrize(("name", "keypoints", "pairs"), [("coco_person", 17, 8), ("pliers", 5, 2)])
+@pytest.mark.parametrize(
+    ("name", "keypoints", "pairs"), [("coco_person", 17, 8), ("coco_zoo", 17, 8), ("pliers", 5, 2)]
+)
 def test_label_maps(name: str, keypoints: int, pairs: int) -> None:
     assert name in label_map_names()
     text = load_label_map_text(name)
@@ -115,5 +119,5 @@ def test_a_wheel_carries_them(tmp_path: Path) -> None:
         timeout=60,
     ).stdout
     first, *titles = told.splitlines()
-    assert first.split() == [str(unpacked / "kpt_tools" / "__init__.py"), *TEMPLATES, "coco_person", "pliers"]
+    assert first.split() == [str(unpacked / "kpt_tools" / "__init__.py"), *TEMPLATES, *LABEL_MAPS]
     assert len(titles) == len(TEMPLATES)
