@@ -17,6 +17,30 @@ RawDetections = Mapping[str, npt.NDArray[Any]]
 """The arrays of one image, without a batch axis; see `kpt_tools.inference.decode`."""
 
 
+_BOX_KEYS = ("detection_boxes", "detection_classes", "detection_scores")
+_POINT_KEYS = ("detection_keypoints", "detection_keypoint_scores")
+
+
+def detection_keys(metadata: ModelMetadata) -> tuple[str, ...]:
+    """Names of the arrays that every engine gives for a model of this kind."""
+    return _BOX_KEYS + (_POINT_KEYS if metadata.label_map.num_keypoints else ())
+
+
+def check_image(image: npt.NDArray[Any]) -> None:
+    """Refuse what is no picture.
+
+    Raises:
+        ValueError: not a [H, W, 3] uint8 array.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"expected [H, W, 3] uint8, got {list(image.shape)} {image.dtype}")
+
+
+def first_line(exc: BaseException) -> str:
+    """The first line of what a foreign library says, or the name of its error."""
+    return next(iter(str(exc).strip().splitlines()), "") or type(exc).__name__
+
+
 class Engine(Protocol):
     """Runs a detector on pictures."""
 

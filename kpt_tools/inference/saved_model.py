@@ -5,24 +5,26 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
 from kpt_tools.config.model_metadata import read_metadata
 from kpt_tools.entities import ModelMetadata
 from kpt_tools.errors import ConfigError, EngineError
-from kpt_tools.inference.engine import ImageRgb, RawDetections
+from kpt_tools.inference.engine import ImageRgb, RawDetections, check_image, detection_keys, first_line
 from kpt_tools.lazy import require
 
 SAVED_MODEL = Path("saved_model") / "saved_model.pb"
 LABEL_MAP = "label_map.pbtxt"
 INPUT_NAME = "input_tensor"
-_BOX_KEYS = ("detection_boxes", "detection_classes", "detection_scores")
-_POINT_KEYS = ("detection_keypoints", "detection_keypoint_scores")
+MAX_BATCH = 8
+"""Pictures that go through the network together; more would only take memory."""
+_DEFAULT_SIGNATURE = "serving_default"
 
 
 def is_exported(folder: Path) -> bool:
@@ -74,7 +76,7 @@ class SavedModelEngine:
         except Exception as exc:  # TensorFlow raises OSError, ValueError, KeyError, its own errors ...
             raise EngineError(
                 f"{self.folder / SAVED_MODEL}: TensorFlow {self._tf.__version__} cannot load it "
-                f"({_first_line(exc)}). Run kpt-tools export again."
+                f"({first_line(exc)}). Run kpt-tools export again."
             ) from exc
         self._function = self._signature()
 
@@ -90,25 +92,60 @@ class SavedModelEngine:
             ValueError: not a [H, W, 3] uint8 array.
             EngineError: TensorFlow failed.
         """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"expected [H, W, 3] uint8, got {list(image.shape)} {image.dtype}")
-        try:
-            output = self._function(**{INPUT_NAME: self._tf.constant(image[np.newaxis])})
-        except self._tf.errors.OpError as exc:
-            height, width = image.shape[:2]
-            raise EngineError(
-                f"{self.folder}: TensorFlow failed on a picture of {width}x{height} ({_first_line(exc)}). "
-                "If memory ran out, scale the picture down first."
-            ) from exc
-        keys = _BOX_KEYS + (_POINT_KEYS if self._metadata.label_map.num_keypoints else ())
-        return {key: output[key].numpy()[0] for key in keys}
+        return self.detect_batch([image])[0]
 
     def detect_batch(self, images: Sequence[ImageRgb]) -> list[RawDetections]:
-        """Detect in several pictures; see `kpt_tools.inference.engine.Engine.detect_batch`."""
-        return [self.detect(image) for image in images]
+        """Detect in several pictures; see `kpt_tools.inference.engine.Engine.detect_batch`.
+
+        Pictures of one size run together, up to `MAX_BATCH` at once; a model that takes one picture gets one.
+
+        Raises:
+            ValueError: not [H, W, 3] uint8 arrays.
+            EngineError: TensorFlow failed.
+        """
+        of_size: dict[tuple[int, ...], list[int]] = {}
+        for number, image in enumerate(images):
+            check_image(image)
+            of_size.setdefault(image.shape, []).append(number)
+        size = MAX_BATCH if self._function.structured_input_signature[1][INPUT_NAME].shape[0] is None else 1
+        found: dict[int, RawDetections] = {}
+        for numbers in of_size.values():
+            for begin in range(0, len(numbers), size):
+                part = numbers[begin : begin + size]
+                found.update(zip(part, self.run(np.stack([images[number] for number in part])), strict=True))
+        return [found[number] for number in range(len(images))]
+
+    def run(self, values: npt.NDArray[Any], signature: str = _DEFAULT_SIGNATURE) -> list[RawDetections]:
+        """Give a whole batch to one of the model's signatures.
+
+        Args:
+            values: what the signature takes: [N, H, W, 3] uint8 or float32, or [N] encoded pictures (dtype object).
+            signature: one of `signatures`.
+
+        Raises:
+            EngineError: TensorFlow failed.
+        """
+        function = self._model.signatures[signature]
+        try:
+            output = function(**{INPUT_NAME: self._tf.constant(values)})
+        except self._tf.errors.OpError as exc:
+            what = f"{values.shape[2]}x{values.shape[1]}" if values.ndim > 1 else "unknown size"
+            raise EngineError(
+                f"{self.folder}: TensorFlow failed on {len(values)} picture(s) of {what} ({first_line(exc)}). "
+                "If memory ran out, scale the picture down first."
+            ) from exc
+        arrays = {key: output[key].numpy() for key in detection_keys(self._metadata)}
+        return [{key: array[row] for key, array in arrays.items()} for row in range(len(values))]
+
+    def signatures(self) -> dict[str, str]:
+        """Name to "dtype[shape]" of what each signature takes; an export of other programs has one."""
+        return {
+            name: ", ".join(_spec_text(spec) for spec in function.structured_input_signature[1].values())
+            for name, function in self._model.signatures.items()
+        }
 
     def input_specs(self) -> dict[str, str]:
-        """Name to "dtype[shape]" of the inputs, such as "uint8[1, ?, ?, 3]"."""
+        """Name to "dtype[shape]" of the inputs, such as "uint8[?, ?, ?, 3]"."""
         return {name: _spec_text(spec) for name, spec in self._function.structured_input_signature[1].items()}
 
     def output_specs(self) -> dict[str, str]:
@@ -118,24 +155,37 @@ class SavedModelEngine:
 
     def _signature(self) -> Any:
         """The serving function, after checking what goes in and comes out."""
-        function = self._model.signatures.get("serving_default")
+        function = self._model.signatures.get(_DEFAULT_SIGNATURE)
         if function is None:
-            raise EngineError(f"{self.folder}: the SavedModel has no signature 'serving_default'. Export it again.")
+            raise EngineError(
+                f"{self.folder}: the SavedModel has no signature '{_DEFAULT_SIGNATURE}'. Export it again."
+            )
         inputs = function.structured_input_signature[1]
         spec = inputs.get(INPUT_NAME)
         if set(inputs) != {INPUT_NAME} or spec.dtype != self._tf.uint8 or spec.shape.rank != 4:
             raise EngineError(
-                f"{self.folder}: the SavedModel takes {', '.join(map(str, inputs.values()))}; expected one image "
-                f"'{INPUT_NAME}' of uint8 [1, H, W, 3]. Export it with kpt-tools export."
+                f"{self.folder}: the SavedModel takes {', '.join(map(str, inputs.values()))}; expected images "
+                f"'{INPUT_NAME}' of uint8 [N, H, W, 3]. Export it with kpt-tools export."
             )
-        needed = _BOX_KEYS + (_POINT_KEYS if self._metadata.label_map.num_keypoints else ())
-        missing = [key for key in needed if key not in function.structured_outputs]
+        missing = [key for key in detection_keys(self._metadata) if key not in function.structured_outputs]
         if missing:
             raise EngineError(
                 f"{self.folder}: the SavedModel gives no {', '.join(missing)}, which {METADATA_NAME} promises. "
                 "Export it again."
             )
         return function
+
+
+@contextlib.contextmanager
+def full_float32() -> Iterator[None]:
+    """Let no GPU round float32 to TensorFloat-32 in the block."""
+    switch = _tensorflow().config.experimental
+    before = switch.tensor_float_32_execution_enabled()
+    switch.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        switch.enable_tensor_float_32_execution(before)
 
 
 def _tensorflow() -> Any:
@@ -154,7 +204,3 @@ def _spec_text(spec: Any) -> str:
     if spec.shape.rank is None:
         return f"{spec.dtype.name}[...]"
     return f"{spec.dtype.name}[{', '.join('?' if size is None else str(size) for size in spec.shape)}]"
-
-
-def _first_line(exc: BaseException) -> str:
-    return next(iter(str(exc).strip().splitlines()), "") or type(exc).__name__

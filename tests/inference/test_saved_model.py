@@ -114,7 +114,7 @@ def test_refuses_other_arrays(engine: SavedModelEngine, shape: tuple[int, ...]) 
 
 
 def test_refuses_another_input(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="expected one image 'input_tensor' of uint8"):
+    with pytest.raises(EngineError, match="expected images 'input_tensor' of uint8"):
         SavedModelEngine(save_model(tmp_path, dtype="float32"))
 
 
