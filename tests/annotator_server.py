@@ -34,6 +34,9 @@ class Annotator:
     Attributes:
         faults: by "METHOD path", what happens at the next requests: a status, "cut" (the connection ends in the middle
             of the answer), "html", "drop" (it ends without an answer) or "redirect".
+        knows_original: whether ``?original=true`` gives the file itself.
+        reencodes: whether pictures are re-encoded without it; a fork hands out the files both ways.
+        saves_last_late: the importer says that it is done before it has saved the last object, as the real one does.
         log: "METHOD path" of every request.
     """
 
@@ -47,8 +50,11 @@ class Annotator:
     sessions: dict[str, str] = field(default_factory=dict)
     login_disabled: bool = False
     knows_original: bool = True
+    reencodes: bool = True
     knows_tasks: bool = True
     worker_runs: bool = True
+    saves_last_late: bool = False
+    late: list[Row] = field(default_factory=list)
     faults: dict[str, list[Any]] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -189,6 +195,14 @@ class Annotator:
                 color=row.get("color"),
                 metadata={},  # that of the data set replaces what came
             )
+        for row in coco.get("images", []):
+            if row.get("id") in images:  # counted by the id in the file, not by that of the picture, as in the source
+                counted = [
+                    a for a in self.annotations if a["image_id"] == row.get("id") and (a["area"] or a["keypoints"])
+                ]
+                images[row["id"]]["num_annotations"] = len(counted)
+        if self.saves_last_late and self.annotations:
+            self.late.append(self.annotations.pop())
         task.update(completed=True, progress=100)
 
 
@@ -308,7 +322,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.db.login_disabled and self.db.dataset(dataset_id)["owner"] != self._user():
             text = "You do not have permission to download the dataset's annotations"
             return self._json({"message": text}, 403)
-        return self._json(self.db.export(dataset_id))
+        self._json(self.db.export(dataset_id))
+        self.db.annotations += self.db.late
+        self.db.late.clear()
 
     def _import(self, dataset_id: int) -> None:
         self.db.bodies.append(self.body)
@@ -317,11 +333,18 @@ class _Handler(BaseHTTPRequestHandler):
         parts = {part.get_param("name", header="content-disposition"): part for part in message.iter_parts()}
         if "coco" not in parts or parts["coco"].get_filename() is None:
             return self._json({"message": {"coco": "Json coco Missing required parameter in uploaded files"}}, 400)
-        task: Row = {"id": len(self.db.tasks) + 1, "completed": False, "errors": 0, "warnings": 0, "logs": []}
+        task: Row = {"id": len(self.db.tasks) + 1, "completed": False, "errors": 0, "warnings": 0,
+                     "logs": ["[22-11-2025 06:00:00] [INFO] Beginning Import"]}  # fmt: skip
         self.db.tasks[task["id"]] = task
         if self.db.worker_runs:
             self.db.take_in(task, dataset_id, json.loads(parts["coco"].get_payload(decode=True)))
-        return self._json({"celery_id": "c0ffee", "id": task["id"], "name": "Import COCO format"})
+        return self._json(
+            {
+                "celery_id": "c0ffee",
+                "id": task["id"],
+                "name": f"Import COCO format into {self.db.dataset(dataset_id)['name']}",
+            }
+        )
 
     def _tasks(self) -> None:
         self._json([{k: v for k, v in task.items() if k != "logs"} for task in self.db.tasks.values()])
@@ -333,7 +356,7 @@ class _Handler(BaseHTTPRequestHandler):
         if image_id not in self.db.files:
             return self._json({"success": False}, 400)
         content = self.db.files[image_id]
-        if self.query.get("original") != "true" or not self.db.knows_original:
+        if self.db.reencodes and (self.query.get("original") != "true" or not self.db.knows_original):
             buffer = io.BytesIO()
             Image.open(io.BytesIO(content)).convert("RGB").save(buffer, "JPEG", quality=90)
             content = buffer.getvalue()

@@ -91,7 +91,7 @@ class Client:
         known = {str(row["name"]): RemoteDataset(int(row["id"]), str(row["name"])) for row in rows if "name" in row}
         if name in known:
             return known[name]
-        who = f"'{self._user}' can see" if self._user else "can be seen without a login"
+        who = f"that '{self._user}' can see" if self._user else "that can be seen without a login"
         if not known:
             raise ConfigError(f"{self._transport.base}: no data set {who}; expected '{name}'. Check --user.")
         raise ConfigError(f"{self._transport.base}: no data set '{name}' {who}{did_you_mean(name, known)}")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kpt_tools.annotator.client import RemoteImage
 from kpt_tools.entities import Finding
 
 _MAX_BYTES = 255
 """Longest name of a file or folder on common file systems."""
+_THEIR_QUALITY = 90
+"""At which coco-annotator's ``images.py`` saves JPEGs, with Pillow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,22 @@ def file_stem(dataset: str) -> str:
     """A data set's name as that of a file: what file systems do not like becomes "_"."""
     stem = "".join(letter if letter.isalnum() or letter in "-_. " else "_" for letter in dataset).strip(" .")
     return stem[:120] or "dataset"
+
+
+def seems_reencoded(path: Path) -> bool:
+    """Whether a picture looks as coco-annotator re-encodes it: a JPEG of Pillow's quality 90 without EXIF data."""
+    from PIL import Image, JpegImagePlugin
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG", quality=_THEIR_QUALITY)
+    buffer.seek(0)
+    try:
+        with Image.open(path) as found, Image.open(buffer) as theirs:
+            if not (isinstance(found, JpegImagePlugin.JpegImageFile) and isinstance(theirs, type(found))):
+                return False
+            return found.quantization == theirs.quantization and not found.info.get("exif")
+    except (OSError, ValueError, SyntaxError):
+        return False
 
 
 def _collision(group: Sequence[RemoteImage]) -> Finding:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,9 +15,26 @@ from kpt_tools.cli.options import option
 from kpt_tools.config.annotator import PASSWORD_VARIABLE, PullConfig, PushConfig
 from kpt_tools.errors import ConfigError, DataError
 
+Command = TypeVar("Command", bound=Callable[..., object])
+
 if TYPE_CHECKING:
     from kpt_tools.stages.annotator_pull import PullResult
     from kpt_tools.stages.annotator_push import PushResult
+
+
+def _server_options(config: type[PullConfig | PushConfig]) -> Callable[[Command], Command]:
+    """What both commands have to know of the server."""
+
+    def decorate(command: Command) -> Command:
+        for add in (
+            option(config, "user", help="Who logs in; leave out for a server without logins.", show_default=False),
+            option(config, "dataset", help="Name of the data set.  [required]", show_default=False),
+            option(config, "url", help="Address of coco-annotator."),
+        ):
+            command = add(command)
+        return command
+
+    return decorate
 
 
 @click.group("annotator")
@@ -27,9 +46,7 @@ def command() -> None:
 
 
 @command.command("pull")
-@option(PullConfig, "url", help="Address of coco-annotator.")
-@option(PullConfig, "dataset", help="Name of the data set.  [required]", show_default=False)
-@option(PullConfig, "user", help="Who logs in; leave out for a server without logins.", show_default=False)
+@_server_options(PullConfig)
 @option(PullConfig, "out", type=click.Path(path_type=Path), help="Folder for annotations/NAME.json and images/.")
 @option(PullConfig, "all_images", is_flag=True, help="Also pictures without objects.")
 @option(PullConfig, "no_images", is_flag=True, help="Fetch the JSON only.")
@@ -55,9 +72,7 @@ def pull_command(**settings: object) -> int:
 
 @command.command("push")
 @click.argument("file", type=click.Path(path_type=Path))
-@option(PushConfig, "url", help="Address of coco-annotator.")
-@option(PushConfig, "dataset", help="Name of the data set.  [required]", show_default=False)
-@option(PushConfig, "user", help="Who logs in; leave out for a server without logins.", show_default=False)
+@_server_options(PushConfig)
 @option(PushConfig, "dry_run", is_flag=True, help="Compare only; send nothing.")
 @option(PushConfig, "partial", is_flag=True, help="Send what will be kept, even if some would be lost.")
 @option(PushConfig, "new_categories", is_flag=True, help="Let the importer make missing categories.")
@@ -125,7 +140,7 @@ def _print_pulled(result: PullResult, config: PullConfig) -> None:
     if not config.no_images:
         size = f" ({result.bytes / 1e6:.1f} MB)" if result.downloaded else ""
         say(f"{result.images}: {result.downloaded} downloaded{size}, {result.kept} were here, {result.lost} missing.")
-        say(f"Next: kpt-tools check {result.annotations} --images {result.images}")
+        say(f"Next: kpt-tools check {shlex.quote(str(result.annotations))} {shlex.quote(str(result.images))}")
 
 
 def _print_pushed(result: PushResult, config: PushConfig) -> None:
@@ -139,4 +154,5 @@ def _print_pushed(result: PushResult, config: PushConfig) -> None:
         return
     done = result.imported
     state = "taken in" if done and done.completed else "sent; coco-annotator takes them in (see Tasks there)"
-    say(f"'{config.dataset}': {what} {state}{left}.")
+    missing = f"; {result.missing} of them are not in the data set (see above)" if result.missing else ""
+    say(f"'{config.dataset}': {what} {state}{left}{missing}.")

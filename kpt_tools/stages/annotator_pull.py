@@ -180,11 +180,16 @@ class _Download:
         return False
 
     def _probe(self, file: PlannedFile, target: Path) -> None:
-        """Find out whether the server knows ``original``: if not, both ways give the same re-encoded JPEG."""
+        """Find out whether the server knows ``original``: if not, both ways give the same re-encoded JPEG.
+
+        Some forks hand out the original both ways.
+        """
+        from kpt_tools.annotator.files import seems_reencoded
+
         beside = target.with_name(f".{target.name}.reencoded")
         try:
             self.client.download(file.image, beside, original=False)
-            same = beside.read_bytes() == target.read_bytes()
+            same = beside.read_bytes() == target.read_bytes() and seems_reencoded(target)
         except (ConfigError, EngineError):
             same = False
         finally:

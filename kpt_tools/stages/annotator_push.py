@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kpt_tools.annotator.upload_check import Upload
 
 _POLL_S = 1.0
+_SETTLE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class PushResult:
         lost: objects that were left out.
         sent: whether anything was.
         imported: how far the importer came; None if it was not asked, or does not tell.
+        missing: objects that were sent and are not in the data set afterwards, as far as its export could be asked.
         findings: everything worth knowing.
     """
 
@@ -41,11 +43,12 @@ class PushResult:
     sent: bool
     imported: Import | None
     findings: tuple[Finding, ...]
+    missing: int = 0
 
     @property
     def incomplete(self) -> bool:
         """Whether something did not arrive."""
-        return bool(self.lost or (self.imported and (self.imported.errors or self.imported.warnings)))
+        return bool(self.lost or self.missing or (self.imported and (self.imported.errors or self.imported.warnings)))
 
 
 def push(
@@ -81,11 +84,14 @@ def push(
         dataset = client.dataset(config.dataset)
         on_event({"kind": "phase", "name": "comparing"})
         report = Report()
-        remote = Remote(client.listing(dataset), _keypoints(client, dataset, report), config.new_categories)
+        keypoints = _keypoints(client, dataset, report)
+        remote = Remote(client.listing(dataset), keypoints or {}, config.new_categories)
         upload = check_upload(raw, config.file.name, remote)
         report.extend(upload.findings)
         _refuse_loss(upload, config, report)
         imported = None if config.dry_run else _hand_over(client, dataset, upload, config, report, on_event)
+        done = imported is not None and imported.completed and keypoints is not None
+        missing = _missing(client, dataset, upload, config, report) if done else 0
     return PushResult(
         images=len(upload.coco["images"]),
         objects=len(upload.coco["annotations"]),
@@ -93,17 +99,21 @@ def push(
         sent=not config.dry_run,
         imported=imported,
         findings=tuple(report.findings),
+        missing=missing,
     )
 
 
-def _keypoints(client: Client, dataset: RemoteDataset, report: Report) -> dict[str, tuple[str, ...]]:
-    """Keypoint names of the data set's categories, from its export: the list of pictures does not have them."""
+def _keypoints(client: Client, dataset: RemoteDataset, report: Report) -> dict[str, tuple[str, ...]] | None:
+    """Keypoint names of the data set's categories, from its export: the list of pictures does not have them.
+
+    None if the user may not export it.
+    """
     try:
         _, raw = client.coco(dataset)
     except ConfigError as exc:
         message = f"whether keypoints have the same order on the server is not checked: {exc}"
         report.add("upload-keypoints-unchecked", "warning", message)
-        return {}
+        return None
     rows = root_lists(raw, f"data set '{dataset.name}'")["categories"]
     return {str(row.get("name")).lower(): tuple(map(str, row.get("keypoints") or ())) for row in rows}
 
@@ -150,3 +160,30 @@ def _wait(client: Client, task: int, seconds: float) -> Import | None:
         if found is None or found.completed or time.monotonic() >= end:
             return found
         time.sleep(min(_POLL_S, max(0.0, end - time.monotonic())))
+
+
+def _missing(client: Client, dataset: RemoteDataset, upload: Upload, config: PushConfig, report: Report) -> int:
+    """How many objects the data set does not have after the import; its export is asked again for a few seconds.
+
+    The importer says that it is done just before it saves the last object.
+    """
+    from kpt_tools.annotator.arrival import not_kept
+
+    end = time.monotonic() + min(_SETTLE_S, config.wait)
+    while True:
+        _, raw = client.coco(dataset)
+        lost = not_kept(upload.coco, root_lists(raw, f"data set '{dataset.name}'"))
+        if not lost or time.monotonic() >= end:
+            break
+        time.sleep(min(_POLL_S, max(0.0, end - time.monotonic())))
+    if lost:
+        names = {row["id"]: str(row["file_name"]) for row in upload.coco["images"]}
+        classes = {row["id"]: str(row["name"]) for row in upload.coco["categories"]}
+        of_class = ", ".join(sorted({f"'{classes[row['category_id']]}'" for row in lost}))
+        message = (
+            f"{len(lost)} of {len(upload.coco['annotations'])} objects are not in the data set after the import "
+            f"({of_class}). The importer takes the first class of that name in the whole of coco-annotator, in any "
+            "spelling: if other data sets have one, rename that of this data set, and in the file."
+        )
+        report.add("upload-not-kept", "error", message, image=names[lost[0]["image_id"]])
+    return len(lost)

@@ -74,8 +74,8 @@ def test_a_server_without_logins(client: Client, server: Annotator) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("plierz", "no data set 'plierz' 'ann' can see; did you mean 'pliers'"),
-        ("not mine", "no data set 'not mine' 'ann' can see; known: pliers"),
+        ("plierz", "no data set 'plierz' that 'ann' can see; did you mean 'pliers'"),
+        ("not mine", "no data set 'not mine' that 'ann' can see; known: pliers"),
     ],
 )
 def test_unknown_dataset(ann: Client, name: str, message: str) -> None:
@@ -86,7 +86,7 @@ def test_unknown_dataset(ann: Client, name: str, message: str) -> None:
 def test_no_dataset_at_all(client: Client, server: Annotator) -> None:
     server.users["new"] = "x"
     client.login("new", "x")
-    with pytest.raises(ConfigError, match=r"no data set 'new' can see; expected 'pliers'. Check --user"):
+    with pytest.raises(ConfigError, match=r"no data set that 'new' can see; expected 'pliers'. Check --user"):
         client.dataset("pliers")
 
 

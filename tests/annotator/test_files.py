@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from coco_factories import encoded, pixels
+from PIL import Image
 
 from kpt_tools.annotator.client import RemoteImage
-from kpt_tools.annotator.files import file_stem, plan_files, unsafe
+from kpt_tools.annotator.files import file_stem, plan_files, seems_reencoded, unsafe
 
 
 def test_names_are_kept() -> None:
@@ -67,3 +71,25 @@ def test_unsafe_names_are_refused(name: str, problem: str) -> None:
 )
 def test_stem(name: str, stem: str) -> None:
     assert file_stem(name) == stem
+
+
+def with_exif() -> bytes:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    return encoded(Image.fromarray(pixels()), "JPEG", quality=90, exif=exif)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (encoded(Image.fromarray(pixels()), "JPEG", quality=90), True),
+        (encoded(Image.fromarray(pixels()), "JPEG", quality=92), False),
+        (with_exif(), False),
+        (encoded(Image.fromarray(pixels()), "PNG"), False),
+        (b"no picture", False),
+    ],
+    ids=["quality 90", "quality 92", "exif", "png", "no picture"],
+)
+def test_what_the_server_reencodes(tmp_path: Path, content: bytes, expected: bool) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
+    assert seems_reencoded(tmp_path / "a.jpg") is expected

@@ -38,8 +38,23 @@ def test_pull_command(command: list[str], tmp_path: Path, capfd: pytest.CaptureF
     out, err = capfd.readouterr()
     assert "dataset/annotations/pliers.json: 3 pictures with 3 objects." in out
     assert "dataset/images: 3 downloaded (0.0 MB), 0 were here, 0 missing." in out
-    assert "Next: kpt-tools check dataset/annotations/pliers.json --images dataset/images" in out
+    assert "Next: kpt-tools check dataset/annotations/pliers.json dataset/images" in out
     assert "s3cret" not in out + err
+
+
+def test_pulled_into_a_folder_with_a_space(command: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["annotator", "pull", *command, "--out", "day 1"]) == 0
+    assert "kpt-tools check 'day 1/annotations/pliers.json' 'day 1/images'" in capfd.readouterr().out
+
+
+def test_push_command_tells_what_did_not_arrive(
+    command: list[str], server: Annotator, predictions: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.categories = {1: {**server.categories[15], "id": 1}, **server.categories}
+    assert run(["annotator", "push", str(predictions), *command, "--wait", "0.1"]) == 3
+    out, err = capfd.readouterr()
+    assert "1 of them are not in the data set (see above)" in out
+    assert "error: 1 of 1 objects are not in the data set after the import ('plier')" in err
 
 
 def test_pull_command_with_a_loss(command: list[str], server: Annotator, capfd: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +87,7 @@ def test_the_password_is_in_no_file(command: list[str], server: Annotator, tmp_p
             ["--user", "ann", "--dataset", "plier"],
             "s3cret",
             2,
-            "no data set 'plier' 'ann' can see; did you mean 'pliers'?",
+            "no data set 'plier' that 'ann' can see; did you mean 'pliers'?",
         ),
         (["--user", "ann", "--dataset", "pliers"], "wrong", 2, "the login of 'ann' was refused"),
         (["--user", "ann", "--dataset", "pliers"], None, 2, "no password for 'ann'; set KPT_TOOLS_PASSWORD"),

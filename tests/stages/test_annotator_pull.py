@@ -114,10 +114,15 @@ def test_a_server_that_hands_out_no_originals(server: Annotator, tmp_path: Path)
     assert tree(tmp_path / "images") == ["a.jpg", "b.jpg", "c.png"], "the comparison leaves nothing behind"
 
 
+def test_a_server_that_hands_out_originals_both_ways(server: Annotator, tmp_path: Path) -> None:
+    server.reencodes = False
+    assert fetch(server, tmp_path).findings == ()
+
+
 def test_the_name_of_a_data_set_is_no_path(server: Annotator, tmp_path: Path) -> None:
     server.add_dataset("../x/y")
-    result = fetch(server, tmp_path, dataset="../x/y")
-    assert tree(tmp_path) == ["annotations/_x_y.json"] or result.annotations.parent == tmp_path / "annotations"
+    fetch(server, tmp_path / "a" / "b", dataset="../x/y")
+    assert tree(tmp_path) == ["a/b/annotations/_x_y.json"]
 
 
 def test_events(server: Annotator, tmp_path: Path) -> None:

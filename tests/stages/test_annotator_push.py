@@ -145,3 +145,20 @@ def test_results_are_no_coco_file(server: Annotator, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"a list of COCO results; expected a COCO file .*--to-coco-annotator"):
         send(server, file)
     assert server.log == [], "found before the server is asked"
+
+
+def test_a_class_of_the_same_name_elsewhere_swallows_objects(server: Annotator, predictions: Path) -> None:
+    """The importer takes the first class of that name in its whole database, whosever it is."""
+    other = {**server.categories[15], "id": 1, "name": "PLIER"}
+    server.categories = {1: other, **server.categories}
+    result = send(server, predictions, wait=0.05)
+    assert server.annotations[-1]["category_id"] == 1
+    assert [(f.code, f.severity, f.image) for f in result.findings] == [("upload-not-kept", "error", "empty.jpg")]
+    assert "1 of 1 objects are not in the data set after the import" in result.findings[0].message
+    assert (result.missing, result.incomplete) == (1, True)
+
+
+def test_the_last_object_may_come_after_the_importer_says_that_it_is_done(server: Annotator, predictions: Path) -> None:
+    server.saves_last_late = True
+    result = send(server, predictions)
+    assert (result.missing, result.findings) == (0, ())
