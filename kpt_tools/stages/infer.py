@@ -17,7 +17,7 @@ from kpt_tools.entities import Finding, ModelMetadata, Prediction, Report
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import read_json
 from kpt_tools.inference.decode import decode
-from kpt_tools.inference.engine import Engine, ImageRgb
+from kpt_tools.inference.engine import Engine, ImageRgb, RawDetections
 from kpt_tools.inference.images import load_image
 from kpt_tools.inference.saved_model import SAVED_MODEL, SavedModelEngine
 from kpt_tools.inference.sinks import CocoSink, CsvSink, coco_results, csv_table
@@ -40,6 +40,8 @@ SHEET_PICTURES = 24
 SHEET_TILE_PX = 400
 
 OnEvent = Callable[[dict[str, Any]], None]
+DetectNamed = Callable[[ImageRgb, str], RawDetections]
+"""Detects in a picture of this name."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,13 @@ class InferResult:
         return self.images / self.seconds if self.images and self.seconds > 0 else None
 
 
-def infer(config: InferConfig, on_event: OnEvent = lambda event: None, *, engine: Engine | None = None) -> InferResult:
+def infer(
+    config: InferConfig,
+    on_event: OnEvent = lambda event: None,
+    *,
+    engine: Engine | None = None,
+    detect: DetectNamed | None = None,
+) -> InferResult:
     """Detect in all images that the inputs name.
 
     Unreadable images are reported and passed over. ``predictions.json`` and ``predictions.csv`` appear
@@ -94,6 +102,7 @@ def infer(config: InferConfig, on_event: OnEvent = lambda event: None, *, engine
         config: the settings.
         on_event: called with ``{"kind": "phase", "name": ...}`` and ``{"kind": "image", "done": ..., "total": ...}``.
         engine: the engine to use instead of loading `config.model`.
+        detect: what to do with each picture in the place of the engine's `detect`, where that needs its name.
 
     Raises:
         ConfigError: no image, no model, or an output folder that belongs to something else.
@@ -112,7 +121,7 @@ def infer(config: InferConfig, on_event: OnEvent = lambda event: None, *, engine
     with run_manifest(config.out, "infer", config, files) as manifest:
         on_event({"kind": "phase", "name": "loading the model"})
         engine = engine or SavedModelEngine(folder or config.model)
-        work = _Work(config, engine, report, len(sources.images), pre_annotations)
+        work = _Work(config, engine, report, len(sources.images), pre_annotations, detect)
         work.run(sources.images, ids, on_event)
         result = work.result(folder)
         manifest["images"] = result.images
@@ -131,8 +140,10 @@ class _Work:
         report: Report,
         total: int,
         pre_annotations: PreAnnotations | None,
+        detect: DetectNamed | None,
     ) -> None:
         self.config, self.engine, self.report, self.total = config, engine, report, total
+        self.detect = detect or (lambda rgb, name: engine.detect(rgb))
         self.pictures = _Pictures(config, engine.metadata, total)
         self.counts: Counter[str] = Counter()
         self.pre_annotations = pre_annotations
@@ -183,7 +194,7 @@ class _Work:
 
     def _detect(self, rgb: ImageRgb, name: str) -> Prediction:
         begin = time.perf_counter()
-        raw = self.engine.detect(rgb)
+        raw = self.detect(rgb, name)
         self.seconds += time.perf_counter() - begin
         prediction, findings = decode(
             raw,
