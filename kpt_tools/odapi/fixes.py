@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType, SimpleNamespace
@@ -93,17 +94,19 @@ def _legacy_resnet(resnet_v1: ModuleType) -> bool:
     return True
 
 
-def _mobilenet_without_download(module: ModuleType) -> bool:
-    """`mobilenet_v2_fpn` and `mobilenet_v2` ask for ImageNet weights; build without unless it is asked for."""
-    _expect(hasattr(module, "mobilenetv2"), "mobilenet-no-download", f"'mobilenetv2' in {module.__name__}")
-    original = module.mobilenetv2.mobilenet_v2
+def _mobilenet_without_download(mobilenet_v2: ModuleType) -> bool:
+    """CenterNet's extractors leave Keras' default, ImageNet weights; a path to other weights stays."""
+    fix = "mobilenet-no-download"
+    _expect(hasattr(mobilenet_v2, "mobilenet_v2"), fix, "mobilenet_v2() in keras_models.mobilenet_v2")
+    original = mobilenet_v2.mobilenet_v2
 
     @functools.wraps(original)
-    def mobilenet_v2(*args: Any, **kwargs: Any) -> Any:
-        _expect("weights" in kwargs, "mobilenet-no-download", "the keyword 'weights' of mobilenet_v2()")
-        return original(*args, **{**kwargs, "weights": None})
+    def without_download(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("weights", "imagenet") == "imagenet":
+            kwargs["weights"] = None
+        return original(*args, **kwargs)
 
-    module.mobilenetv2 = SimpleNamespace(mobilenet_v2=mobilenet_v2)  # type: ignore[attr-defined]
+    mobilenet_v2.mobilenet_v2 = without_download  # type: ignore[attr-defined]
     return True
 
 
@@ -124,11 +127,60 @@ def _integers_in_int64_list(dataset_util: ModuleType) -> bool:
 
 
 def _numpy_aliases(numpy: ModuleType) -> bool:
-    aliases = {"float": float, "int": int, "bool": bool, "object": object}
+    aliases = {
+        "float": float,
+        "int": int,
+        "bool": bool,
+        "object": object,
+        "NAN": numpy.nan,
+        "string_": numpy.bytes_,
+    }
     missing = [name for name in aliases if name not in vars(numpy)]
     for name in missing:
         setattr(numpy, name, aliases[name])
     return bool(missing)
+
+
+def _binary_fromstring(numpy: ModuleType) -> bool:
+    _expect(hasattr(numpy, "fromstring"), "numpy-fromstring", "numpy.fromstring")
+    original = numpy.fromstring
+    if _takes_bytes(original):
+        return False
+
+    @functools.wraps(original)
+    def fromstring(string: Any, dtype: Any = float, count: int = -1, *, sep: str = "", **kwargs: Any) -> Any:
+        if sep:
+            return original(string, dtype, count, sep=sep, **kwargs)
+        return numpy.frombuffer(string, dtype, count).copy()
+
+    numpy.fromstring = fromstring  # type: ignore[attr-defined]
+    return True
+
+
+def _takes_bytes(fromstring: Callable[..., Any]) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            fromstring(b"\0", dtype="uint8")
+        except ValueError:
+            return False
+    return True
+
+
+def _canvas_tostring_rgb(visualization_utils: ModuleType) -> bool:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    if hasattr(FigureCanvasAgg, "tostring_rgb"):
+        return False
+    _expect(hasattr(FigureCanvasAgg, "buffer_rgba"), "canvas-tostring-rgb", "FigureCanvasAgg.buffer_rgba")
+
+    def tostring_rgb(self: Any) -> bytes:
+        import numpy as np
+
+        return np.asarray(self.buffer_rgba())[..., :3].tobytes()
+
+    FigureCanvasAgg.tostring_rgb = tostring_rgb
+    return True
 
 
 FIXES: tuple[Fix, ...] = (
@@ -163,15 +215,8 @@ FIXES: tuple[Fix, ...] = (
     Fix(
         "mobilenet-no-download",
         "all",
-        "CenterNet MobileNetV2-FPN downloads ImageNet weights while the model is built (URLError offline)",
-        "object_detection.models.center_net_mobilenet_v2_fpn_feature_extractor",
-        _mobilenet_without_download,
-    ),
-    Fix(
-        "mobilenet-no-download-plain",
-        "all",
-        "CenterNet MobileNetV2 downloads ImageNet weights while the model is built (URLError offline)",
-        "object_detection.models.center_net_mobilenet_v2_feature_extractor",
+        "CenterNet's MobileNetV2 extractors download ImageNet weights while the model is built (URLError offline)",
+        "object_detection.models.keras_models.mobilenet_v2",
         _mobilenet_without_download,
     ),
     Fix(
@@ -184,8 +229,22 @@ FIXES: tuple[Fix, ...] = (
     Fix(
         "numpy-aliases",
         "numpy >= 1.24",
-        "np.float, np.int, np.bool and np.object are gone or new; metrics and tests still use them",
+        "np.float, np.int, np.bool, np.object, np.NAN and np.string_ are gone or new; metrics and tests still use them",
         "numpy",
         _numpy_aliases,
+    ),
+    Fix(
+        "numpy-fromstring",
+        "numpy >= 2.3",
+        "np.fromstring no longer takes bytes; image summaries of plots are made with it",
+        "numpy",
+        _binary_fromstring,
+    ),
+    Fix(
+        "canvas-tostring-rgb",
+        "matplotlib >= 3.10",
+        "figures have no tostring_rgb; image summaries of plots are made with it",
+        "object_detection.utils.visualization_utils",
+        _canvas_tostring_rgb,
     ),
 )

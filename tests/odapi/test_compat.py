@@ -4,6 +4,7 @@ import subprocess
 import sys
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
 from kpt_tools.errors import EngineError, MissingDependencyError
@@ -27,14 +28,14 @@ def empty_fonts() -> ModuleType:
     ("name", "module"),
     [
         ("resnet-legacy-keras", ModuleType("resnet_v1")),
-        ("mobilenet-no-download", ModuleType("extractor")),
-        ("mobilenet-no-download-plain", ModuleType("extractor")),
+        ("mobilenet-no-download", ModuleType("mobilenet_v2")),
         ("pillow-getsize", empty_fonts()),
+        ("numpy-fromstring", ModuleType("numpy")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_fix_that_does_not_find_its_target_fails_loudly(name: str, module: ModuleType) -> None:
-    with pytest.raises(EngineError, match=f"compatibility fix '{name.removesuffix('-plain')}': .* was not found"):
+    with pytest.raises(EngineError, match=f"compatibility fix '{name}': .* was not found"):
         fix_named(name).apply(module)
 
 
@@ -45,15 +46,67 @@ def test_int64_fix_fails_loudly_without_its_target() -> None:
         fix_named("int64-list-bools").apply(ModuleType("dataset_util"))
 
 
-def test_mobilenet_fix_builds_without_weights_and_checks_the_keyword() -> None:
+@pytest.mark.parametrize(
+    ("asked", "built"),
+    [
+        pytest.param({}, None, id="default"),
+        pytest.param({"weights": "imagenet"}, None, id="imagenet"),
+        pytest.param({"weights": None}, None, id="none"),
+        pytest.param({"weights": "own.h5"}, "own.h5", id="own-file"),
+    ],
+)
+def test_mobilenet_fix_builds_without_a_download(asked: dict, built: str | None) -> None:
     calls = []
-    module = ModuleType("extractor")
-    module.mobilenetv2 = SimpleNamespace(mobilenet_v2=lambda *args, **kwargs: calls.append(kwargs))
+    module = ModuleType("mobilenet_v2")
+    module.mobilenet_v2 = lambda *args, **kwargs: calls.append((args, kwargs))
     assert fix_named("mobilenet-no-download").apply(module)
-    module.mobilenetv2.mobilenet_v2(alpha=1.0, weights="imagenet")
-    assert calls == [{"alpha": 1.0, "weights": None}]
-    with pytest.raises(EngineError, match="the keyword 'weights'"):
-        module.mobilenetv2.mobilenet_v2(alpha=1.0)
+    module.mobilenet_v2(True, alpha=1.0, **asked)
+    assert calls == [((True,), {"alpha": 1.0, "weights": built})]
+
+
+def refuse_bytes(string, dtype=float, count=-1, *, sep=""):
+    """What numpy.fromstring does since 2.3."""
+    if sep == "":
+        raise ValueError("The binary mode of fromstring is removed, use frombuffer instead")
+    return ("text", string, sep)
+
+
+def test_fromstring_takes_bytes_again() -> None:
+    module = SimpleNamespace(fromstring=refuse_bytes, frombuffer=np.frombuffer)
+    assert fix_named("numpy-fromstring").apply(module)
+    values = module.fromstring(b"\1\2\3", dtype="uint8")
+    assert values.tolist() == [1, 2, 3]
+    assert values.flags.writeable
+    assert module.fromstring("1 2", sep=" ") == ("text", "1 2", " ")
+
+
+def test_fromstring_that_takes_bytes_is_left_alone() -> None:
+    module = SimpleNamespace(fromstring=lambda *args, **kwargs: None)
+    assert not fix_named("numpy-fromstring").apply(module)
+
+
+def test_numpy_gets_the_names_that_it_lost_and_keeps_those_it_has() -> None:
+    module = SimpleNamespace(nan=float("nan"), bytes_=np.bytes_, bool="its own")
+    assert fix_named("numpy-aliases").apply(module)
+    assert (module.float, module.int, module.object, module.bool) == (float, int, object, "its own")
+    assert module.NAN is module.nan
+    assert module.string_ is np.bytes_
+    assert not fix_named("numpy-aliases").apply(module)
+
+
+def test_a_canvas_gives_its_pixels_as_bytes(monkeypatch) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    monkeypatch.delattr(FigureCanvasAgg, "tostring_rgb", raising=False)
+    assert fix_named("canvas-tostring-rgb").apply(ModuleType("visualization_utils"))
+    figure = Figure(figsize=(2, 1), dpi=10, facecolor=(1.0, 0.0, 0.0))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.frombuffer(canvas.tostring_rgb(), np.uint8).reshape(10, 20, 3)
+    assert (pixels == [255, 0, 0]).all()
+    assert not fix_named("canvas-tostring-rgb").apply(ModuleType("visualization_utils"))
+    del FigureCanvasAgg.tostring_rgb
 
 
 def test_estimator_fix_is_not_needed_where_estimator_is() -> None:
