@@ -170,16 +170,17 @@ def _takes_bytes(fromstring: Callable[..., Any]) -> bool:
 def _canvas_tostring_rgb(visualization_utils: ModuleType) -> bool:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    if hasattr(FigureCanvasAgg, "tostring_rgb"):
+    canvas: Any = FigureCanvasAgg
+    if hasattr(canvas, "tostring_rgb"):
         return False
-    _expect(hasattr(FigureCanvasAgg, "buffer_rgba"), "canvas-tostring-rgb", "FigureCanvasAgg.buffer_rgba")
+    _expect(hasattr(canvas, "buffer_rgba"), "canvas-tostring-rgb", "FigureCanvasAgg.buffer_rgba")
 
     def tostring_rgb(self: Any) -> bytes:
         import numpy as np
 
         return np.asarray(self.buffer_rgba())[..., :3].tobytes()
 
-    FigureCanvasAgg.tostring_rgb = tostring_rgb
+    canvas.tostring_rgb = tostring_rgb
     return True
 
 
