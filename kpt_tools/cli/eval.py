@@ -20,6 +20,7 @@ from kpt_tools.errors import DataError
 @option(EvalConfig, "area", type=click.Choice(AREA_SOURCES), help="Area in the OKS formula.")
 @option(EvalConfig, "min_score", type=float, help="Leave out detections below; lowers AP.")
 @option(EvalConfig, "out", type=click.Path(path_type=Path), help="Folder for eval.json; default: MODEL/eval.")
+@option(EvalConfig, "report", "--report/--no-report", is_flag=True, help="Write report.html, too (default: yes).")
 def command(**settings: object) -> int:
     """Measure MODEL, a run folder or an exported folder (default: runs/train)."""
     from rich.console import Console
@@ -38,4 +39,6 @@ def command(**settings: object) -> int:
     for table in tables(outcome.result, outcome.truth):
         console.print(table)
     console.print(f"All of it is in {written}", highlight=False, markup=False, soft_wrap=True)
+    if outcome.page is not None:
+        console.print(f"As a page with pictures: {outcome.page}", highlight=False, markup=False, soft_wrap=True)
     return DataError.exit_code if outcome.lost else 0

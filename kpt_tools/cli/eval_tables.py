@@ -8,9 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from kpt_tools.metrics.pck import PCK_FRACTIONS, KeypointErrors
-from kpt_tools.metrics.result import AveragePrecision, ClassResult, EvalResult
+from kpt_tools.metrics.result import AveragePrecision, ClassResult, EvalResult, number
 
-NOT_AVAILABLE = "n/a"
 _PCK_NAMES = [f"PCK@{fraction:g}".replace("0.", ".") for fraction in PCK_FRACTIONS]
 
 
@@ -66,8 +65,3 @@ def _precision(part: AveragePrecision | None) -> list[str]:
 def _errors(errors: KeypointErrors) -> list[str]:
     shares = [number(share) for share in errors.pck]
     return [str(errors.labelled), *shares, number(errors.median_px, 1), number(errors.p95_px, 1)]
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """The value, or "n/a" where there is none."""
-    return NOT_AVAILABLE if value is None else f"{value:.{digits}f}"

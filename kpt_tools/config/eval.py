@@ -24,6 +24,7 @@ class EvalConfig:
             annotation's own area).
         min_score: detections below are left out; anything above 0 lowers AP.
         out: folder for eval.json and predictions.json; None: ``eval`` in the run folder (beside an export).
+        report: also write report.html.
     """
 
     model: Path = Path("runs/train")
@@ -34,6 +35,7 @@ class EvalConfig:
     area: str = "bbox"
     min_score: float = 0.0
     out: Path | None = None
+    report: bool = True
 
     def __post_init__(self) -> None:
         """Refuse combinations that cannot be meant."""

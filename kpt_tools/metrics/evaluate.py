@@ -5,12 +5,22 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from kpt_tools.config.infer import InferConfig
 from kpt_tools.entities import LabelMapItem, ModelMetadata
 from kpt_tools.metrics.coco_ap import BOX_MAX_DETECTIONS, OKS_MAX_DETECTIONS, box_ap, oks_ap
-from kpt_tools.metrics.oks import AreaSource, lacks_area
+from kpt_tools.metrics.confusion import best_score, confusion
+from kpt_tools.metrics.objects import outcomes
+from kpt_tools.metrics.oks import AreaSource, OksSpread, lacks_area, spread
 from kpt_tools.metrics.pairs import ImagePair, countable, match, of_class
 from kpt_tools.metrics.pck import Match, distances, summarise, swaps
-from kpt_tools.metrics.result import AveragePrecision, ClassResult, EvalResult, KeypointResult, mean_precision
+from kpt_tools.metrics.result import (
+    AveragePrecision,
+    ClassResult,
+    EvalResult,
+    KeypointResult,
+    PairSwaps,
+    mean_precision,
+)
 
 
 def evaluate(
@@ -20,6 +30,7 @@ def evaluate(
     sigmas: Sequence[float],
     area: AreaSource = "bbox",
     min_score: float = 0.0,
+    shown_score: float = InferConfig.min_score,
 ) -> EvalResult:
     """Measure detections against annotations.
 
@@ -31,6 +42,7 @@ def evaluate(
         sigmas: OKS sigma per keypoint slot.
         area: source of the A in the OKS formula.
         min_score: detections below are left out.
+        shown_score: the confusion matrix counts detections from here up, as `infer` shows them.
 
     Raises:
         ValueError: not one sigma per keypoint slot.
@@ -55,6 +67,7 @@ def evaluate(
         min_score=min_score,
         box_max_detections=BOX_MAX_DETECTIONS,
         oks_max_detections=OKS_MAX_DETECTIONS,
+        confusion=confusion(kept, metadata.label_map, max(min_score, shown_score)),
     )
 
 
@@ -68,7 +81,7 @@ def _class_result(
     own = [sigmas[keypoint.id] for keypoint in item.keypoints]
     matches = [found for pair in pairs for found in match(pair, item.id)]
     pixels, relative = distances(matches, len(own))
-    swapped, looked_at = swaps(matches, _own_pairs(item, metadata))
+    flips = own_pairs(item, metadata)
     return ClassResult(
         class_id=item.id,
         name=item.name,
@@ -83,8 +96,12 @@ def _class_result(
             KeypointResult(keypoint.label, keypoint.name, own[k], summarise(pixels[:, k], relative[:, k]))
             for k, keypoint in enumerate(item.keypoints)
         ),
-        swapped=swapped,
-        swap_pairs=looked_at,
+        swaps=tuple(
+            PairSwaps((item.keypoints[a].name, item.keypoints[b].name), swapped, looked_at)
+            for (a, b), (swapped, looked_at) in zip(flips, swaps(matches, flips), strict=True)
+        ),
+        oks_spread=_oks_spread(pairs, item, own, area) if own else None,
+        best_score=best_score(pairs, item.id),
     )
 
 
@@ -94,7 +111,13 @@ def _oks_of_class(
     return oks_ap(pairs, item.id, sigmas, area) if item.keypoints else None
 
 
-def _own_pairs(item: LabelMapItem, metadata: ModelMetadata) -> list[tuple[int, int]]:
+def _oks_spread(pairs: Sequence[ImagePair], item: LabelMapItem, sigmas: Sequence[float], area: AreaSource) -> OksSpread:
+    found = [each for pair in pairs for each in outcomes(pair, item, sigmas, area) if each.truth.num_labelled]
+    missed = sum(each.detection is None for each in found)
+    return spread([each.oks for each in found if each.oks is not None], missed)
+
+
+def own_pairs(item: LabelMapItem, metadata: ModelMetadata) -> list[tuple[int, int]]:
     """Flip pairs of this class, as indices into its own keypoints, each pair once."""
     index = {keypoint.id: k for k, keypoint in enumerate(item.keypoints)}
     pairs = {(min(a, b), max(a, b)) for a, b in metadata.flip_pairs if a in index and b in index and a != b}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, cast
 
 import numpy as np
@@ -11,6 +13,32 @@ import numpy.typing as npt
 from kpt_tools.entities import Instance
 
 AreaSource = Literal["bbox", "bbox*0.53", "segm"]
+
+OKS_BINS = 20
+"""Bars of the distribution, each 0.05 wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class OksSpread:
+    """How the OKS of a class's objects are distributed.
+
+    Attributes:
+        counts: found objects by OKS: 0 to 0.05, ... 0.95 to 1 (the upper border belongs to the bar).
+        missed: objects with labelled points that no detection overlaps with IoU >= 0.5.
+        median: of the found ones; None if there are none.
+    """
+
+    counts: tuple[int, ...]
+    missed: int
+    median: float | None
+
+
+def spread(values: Sequence[float], missed: int) -> OksSpread:
+    """Condense OKS values (0..1) of found objects."""
+    bins = [0] * OKS_BINS
+    for value in values:
+        bins[min(max(math.ceil(value * OKS_BINS) - 1, 0), OKS_BINS - 1)] += 1
+    return OksSpread(tuple(bins), missed, float(np.median(values)) if values else None)
 
 
 def oks(

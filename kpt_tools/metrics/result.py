@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kpt_tools.metrics.pck import KeypointErrors
+from kpt_tools.metrics.confusion import Confusion, ScorePoint
+from kpt_tools.metrics.oks import OksSpread
+from kpt_tools.metrics.pck import CURVE_FRACTIONS, KeypointErrors
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,24 @@ class KeypointResult:
 
 
 @dataclass(frozen=True, slots=True)
+class PairSwaps:
+    """A left/right pair: how often the two points were predicted the wrong way round, of how many looked at."""
+
+    names: tuple[str, str]
+    swapped: int
+    looked_at: int
+
+    @property
+    def rate(self) -> float | None:
+        """Share that is exchanged; None if there is nothing to look at."""
+        return self.swapped / self.looked_at if self.looked_at else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {"pair": list(self.names), "swapped": self.swapped, "looked_at": self.looked_at, "rate": self.rate}
+
+
+@dataclass(frozen=True, slots=True)
 class ClassResult:
     """One class.
 
@@ -43,8 +63,10 @@ class ClassResult:
         oks: keypoint AP; None for a class without keypoints.
         errors: over all keypoints of the class; None for a class without keypoints.
         keypoints: each keypoint.
-        swapped: left/right pairs predicted the wrong way round.
-        swap_pairs: left/right pairs looked at.
+        swaps: each left/right pair.
+        oks_spread: how the objects' OKS are distributed; None for a class without keypoints.
+        best_score: the minimum score that balances missed objects and false detections best; None without
+            detections or objects.
     """
 
     class_id: int
@@ -57,8 +79,19 @@ class ClassResult:
     oks: AveragePrecision | None
     errors: KeypointErrors | None
     keypoints: tuple[KeypointResult, ...]
-    swapped: int
-    swap_pairs: int
+    swaps: tuple[PairSwaps, ...] = ()
+    oks_spread: OksSpread | None = None
+    best_score: ScorePoint | None = None
+
+    @property
+    def swapped(self) -> int:
+        """Left/right pairs predicted the wrong way round."""
+        return sum(pair.swapped for pair in self.swaps)
+
+    @property
+    def swap_pairs(self) -> int:
+        """Left/right pairs looked at."""
+        return sum(pair.looked_at for pair in self.swaps)
 
     @property
     def swap_rate(self) -> float | None:
@@ -83,6 +116,9 @@ class ClassResult:
             "swapped": self.swapped,
             "swap_pairs": self.swap_pairs,
             "swap_rate": self.swap_rate,
+            "swaps": [pair.to_dict() for pair in self.swaps],
+            "oks_spread": asdict(self.oks_spread) if self.oks_spread else None,
+            "best_score": asdict(self.best_score) if self.best_score else None,
         }
 
 
@@ -103,6 +139,7 @@ class EvalResult:
         min_score: detections below were left out.
         box_max_detections: per image and class, for box AP.
         oks_max_detections: per image and class, for keypoint AP.
+        confusion: which classes are taken for which, and what is missed or made up.
     """
 
     images: int
@@ -117,6 +154,7 @@ class EvalResult:
     min_score: float
     box_max_detections: int
     oks_max_detections: int
+    confusion: Confusion
 
     @property
     def sigma_text(self) -> str:
@@ -140,6 +178,8 @@ class EvalResult:
             "min_score": self.min_score,
             "box_max_detections": self.box_max_detections,
             "oks_max_detections": self.oks_max_detections,
+            "pck_curve_fractions": list(CURVE_FRACTIONS),
+            "confusion": self.confusion.to_dict(),
             "classes": [result.to_dict() for result in self.classes],
         }
 
@@ -155,3 +195,13 @@ def mean_precision(parts: Iterable[AveragePrecision | None]) -> AveragePrecision
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """The value, or "n/a" where there is none."""
+    return "n/a" if value is None else f"{value:.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    """A share as percents ("9 %"), or "n/a" where there is none."""
+    return "n/a" if value is None else f"{100 * value:.{digits}f} %"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kpt_tools.entities import BoxXywhPx, Instance, KeypointXyv, ModelMetadata
-from kpt_tools.report.draw import Font, Rgb, draw_instances, font_of, point_colour
+from kpt_tools.report.draw import Font, Rgb, draw_errors, draw_instances, font_of, point_colour
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -30,12 +30,7 @@ def object_picture(image: Image.Image, instance: Instance, metadata: ModelMetada
         metadata: classes, slots and skeleton.
         side_px: larger side of the result.
     """
-    left, top, right, bottom = _region(instance, image.size)
-    scale = side_px / max(right - left, bottom - top)
-    size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
-    return draw_instances(
-        _cut(image, (left, top, right, bottom), size), [moved(instance, left, top, scale)], metadata, _WEIGHT
-    )
+    return drawn_crop(crop_around(image, [instance], side_px), [instance], metadata)
 
 
 def whole_picture(
@@ -46,6 +41,60 @@ def whole_picture(
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     small = image.convert("RGB").resize(size, reducing_gap=3.0)
     return draw_instances(small, [moved(instance, 0.0, 0.0, scale) for instance in instances], metadata, _WEIGHT)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A part of an image: `left` and `top` in pixels of the image, `scale` from there to the picture."""
+
+    picture: Image.Image
+    left: float
+    top: float
+    scale: float
+
+
+def crop_around(image: Image.Image, instances: Sequence[Instance], side_px: int, *, square: bool = False) -> Crop:
+    """The part of an image that holds the boxes and labelled points of some objects, with a margin.
+
+    Args:
+        image: the upright picture.
+        instances: at least one, in its pixels.
+        side_px: larger side of the result.
+        square: whether the result is to be as wide as high.
+    """
+    left, top, right, bottom = _region(_enclosing(instances), image.size)
+    if square:
+        half = max(right - left, bottom - top) / 2
+        x, y = (left + right) / 2, (top + bottom) / 2
+        left, top, right, bottom = x - half, y - half, x + half, y + half
+    scale = side_px / max(right - left, bottom - top)
+    size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
+    return Crop(_cut(image, (left, top, right, bottom), size), left, top, scale)
+
+
+def drawn_crop(crop: Crop, instances: Sequence[Instance], metadata: ModelMetadata) -> Image.Image:
+    """A crop with some objects, given in pixels of the image, drawn on it."""
+    placed = [moved(instance, crop.left, crop.top, crop.scale) for instance in instances]
+    return draw_instances(crop.picture, placed, metadata, _WEIGHT)
+
+
+def crop_with_errors(crop: Crop, found: Instance, truth: Instance, metadata: ModelMetadata) -> Image.Image:
+    """A crop with a prediction drawn on it, and lines from its points to where they were annotated."""
+    placed = moved(truth, crop.left, crop.top, crop.scale)
+    return draw_errors(
+        drawn_crop(crop, [found], metadata), moved(found, crop.left, crop.top, crop.scale), placed, metadata
+    )
+
+
+def _enclosing(instances: Sequence[Instance]) -> Instance:
+    """One object whose box and points are those of all."""
+    boxes = [instance.box_xywh_px for instance in instances if instance.box_xywh_px is not None]
+    points = tuple(point for instance in instances for point in instance.keypoints_xyv)
+    if not boxes:
+        return replace(instances[0], keypoints_xyv=points)
+    left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
+    right, bottom = max(box[0] + box[2] for box in boxes), max(box[1] + box[3] for box in boxes)
+    return replace(instances[0], box_xywh_px=(left, top, right - left, bottom - top), keypoints_xyv=points)
 
 
 def mirrored(image: Image.Image, instance: Instance, pairs: Sequence[tuple[int, int]]) -> tuple[Image.Image, Instance]:

@@ -140,6 +140,35 @@ def draw_instances(
     return _draw(image, objects, metadata.skeleton, weight)
 
 
+def draw_errors(
+    image: Image.Image, found: Instance, truth: Instance, metadata: ModelMetadata, weight: float = 1.0
+) -> Image.Image:
+    """Draw a light line from each predicted point to a cross, in the point's colour, where it was annotated.
+
+    Args:
+        image: the picture that the coordinates belong to; it is left as it is.
+        found: the predicted points.
+        truth: the annotated ones, of the same class; those that are not labelled get no line.
+        metadata: classes and keypoint slots.
+        weight: of lines and crosses.
+
+    Returns:
+        A new RGB picture of the same size.
+    """
+    from PIL import Image
+
+    fine = 4
+    layer = Image.new("RGBA", (image.width * fine, image.height * fine), (0, 0, 0, 0))
+    pen = _Pen(layer, fine, max(image.size), weight)
+    for slot, start, end in zip(
+        _slots_of(metadata)[truth.category_id], found.keypoints_xyv, truth.keypoints_xyv, strict=False
+    ):
+        if end[2] > 0:
+            pen.error(slot, _Point(*start[:2], filled=True), _Point(*end[:2], filled=True))
+    layer = layer.resize(image.size, Image.Resampling.BOX)
+    return Image.alpha_composite(image.convert("RGBA"), layer).convert("RGB")
+
+
 def _slots_of(metadata: ModelMetadata) -> dict[int, list[int]]:
     return {item.id: [keypoint.id for keypoint in item.keypoints] for item in metadata.label_map.items}
 
@@ -214,6 +243,19 @@ class _Pen:
             else:
                 self._disc(point, self.radius * 1.22, colour)
                 self._disc(point, self.radius * 0.62, (*_DARK, 255))
+
+    def error(self, slot: int, start: _Point, end: _Point) -> None:
+        """A line between two places of a point, and a cross at its end."""
+        arm = self.radius / self.fine * 1.3
+        strokes = [
+            (_Point(end.x - arm, end.y - side, filled=True), _Point(end.x + arm, end.y + side, filled=True))
+            for side in (arm, -arm)
+        ]
+        self._line(start, end, (*_DARK, 130), self.line * 1.3)
+        self._line(start, end, (*_WHITE, 240), self.line * 0.65)
+        for colour, width in (((*_DARK, 200), 1.5), ((*point_colour(slot), 255), 0.8)):
+            for a, b in strokes:
+                self._line(a, b, colour, self.line * width)
 
     def caption(self, item: _Object) -> None:
         """The name on a plate above the box; below it where there is no room, else inside."""

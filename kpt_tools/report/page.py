@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kpt_tools.lazy import require
@@ -24,12 +24,13 @@ class Picture:
         return f"data:image/jpeg;base64,{base64.b64encode(self.jpeg).decode('ascii')}"
 
 
-def render(template: str, page: object) -> str:
+def render(template: str, page: object, filters: Mapping[str, Callable[..., str]] | None = None) -> str:
     """A page as HTML.
 
     Args:
         template: Jinja2; it extends "base" and may import from "parts". Every value is escaped.
         page: its only variable; `made_by` is needed by the frame.
+        filters: more of them for this template, beside "twos" and "thousands".
 
     Raises:
         MissingDependencyError: Jinja2 is not installed.
@@ -44,6 +45,7 @@ def render(template: str, page: object) -> str:
     )
     environment.filters["twos"] = _twos
     environment.filters["thousands"] = lambda number: f"{number:,}".replace(",", "\u202f")
+    environment.filters.update(filters or {})
     html: str = environment.get_template("page").render(page=page)
     return html
 

@@ -131,7 +131,8 @@ figcaption span { display: block; color: var(--soft); }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 7px 10px; border-top: 1px solid var(--line); white-space: nowrap; }
 thead th { border-top: 0; color: var(--soft); font-weight: 500; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal; overflow-wrap: anywhere; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal; overflow-wrap: anywhere;
+  min-width: 8.5em; }
 .flip { margin: 12px 0 0; }
 .chips { display: flex; flex-wrap: wrap; gap: 6px; margin: 8px 0 0; }
 .chip { background: var(--code); border-radius: 99px; padding: 2px 11px; font-size: .88rem; }
@@ -148,6 +149,7 @@ footer { color: var(--soft); font-size: .85rem; padding: 44px 20px 30px; }
   .grid { grid-template-columns: 1fr 1fr; }
 }
 @media print { nav { display: none; } .card { break-inside: avoid; } }
+{% block style %}{% endblock %}
 </style>
 </head>
 <body>

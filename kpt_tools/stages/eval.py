@@ -23,6 +23,8 @@ from kpt_tools.metrics.oks import as_area_source
 from kpt_tools.metrics.pairs import ImagePair, countable
 from kpt_tools.metrics.result import EvalResult
 from kpt_tools.pipeline.sigmas import DEFAULT_SIGMA, sigmas_of
+from kpt_tools.stages.eval_gallery import PictureCollector
+from kpt_tools.stages.eval_report import EvaluationSource, write_report
 from kpt_tools.stages.eval_truth import (
     LOST,
     TruthImage,
@@ -50,6 +52,7 @@ class EvalOutcome:
         model: the exported folder that was measured, or None if an engine was given.
         truth: what was measured against, in words.
         out: the folder with eval.json and predictions.json.
+        page: the report as HTML, or None if it was not asked for.
         findings: everything worth knowing; see `lost` for images that could not be measured.
     """
 
@@ -57,6 +60,7 @@ class EvalOutcome:
     model: Path | None
     truth: str
     out: Path
+    page: Path | None
     findings: tuple[Finding, ...]
 
     @property
@@ -81,7 +85,7 @@ def evaluate_model(
         ConfigError: no model or no truth, or the two do not fit.
         DataError: damaged records or annotations, or not one image could be measured.
         EngineError: the model cannot be exported, loaded or run.
-        MissingDependencyError: TensorFlow or pycocotools is not installed.
+        MissingDependencyError: TensorFlow, pycocotools or matplotlib is not installed.
     """
     if engine is None and not config.model.is_dir():
         raise ConfigError(
@@ -98,15 +102,22 @@ def evaluate_model(
     files = {"model": folder / SAVED_MODEL, "metadata": folder / METADATA_NAME} if folder else {}
     files |= {"annotations": config.annotations} if config.annotations else {}
     files |= {path.name: path for path in shards}
+    area = as_area_source(config.area)
+    pictures = PictureCollector(metadata, sigmas, area) if config.report else None
     with run_manifest(out, "eval", config, files) as manifest:
         on_event({"kind": "phase", "name": "loading the model"})
-        pairs = _detect(engine or SavedModelEngine(folder or config.model), truth, config, out, report, on_event)
+        loaded = engine or SavedModelEngine(folder or config.model)
+        pairs = _detect(loaded, truth, config, out, report, on_event, pictures)
         on_event({"kind": "phase", "name": "measuring"})
         _tell_crowded(pairs, metadata.label_map, report)
-        result = evaluate(pairs, metadata, sigmas=sigmas, area=as_area_source(config.area), min_score=config.min_score)
-        _write(out, config, folder, truth.text, result, report)
+        result = evaluate(pairs, metadata, sigmas=sigmas, area=area, min_score=config.min_score)
         manifest["report"] = report.to_dict()
-    return EvalOutcome(result, folder, truth.text, out, tuple(report.findings))
+        _write(out, config, folder, truth.text, result, manifest)
+        page = None
+        if pictures is not None:
+            on_event({"kind": "phase", "name": "drawing the page"})
+            page = write_report(EvaluationSource(out, run, folder, truth.text, metadata, result, pictures, report))
+    return EvalOutcome(result, folder, truth.text, out, page, tuple(report.findings))
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,13 @@ def _sigmas(config: EvalConfig, metadata: ModelMetadata) -> tuple[float, ...]:
 
 
 def _detect(
-    engine: Engine, truth: _Truth, config: EvalConfig, out: Path, report: Report, on_event: OnEvent
+    engine: Engine,
+    truth: _Truth,
+    config: EvalConfig,
+    out: Path,
+    report: Report,
+    on_event: OnEvent,
+    pictures: PictureCollector | None,
 ) -> list[ImagePair]:
     """Detect in every annotated image; predictions.json is written on the way."""
     pairs = []
@@ -177,6 +194,8 @@ def _detect(
             report.extend(findings)
             to_json(prediction, image.image_id)
             pairs.append(ImagePair(image.name, image.instances, prediction.detections))
+            if pictures is not None:
+                pictures.add(image, prediction.detections)
             on_event({"kind": "image", "done": len(pairs), "total": truth.total})
         if not pairs:
             lost = next((f.message for f in report.findings if f.code == LOST), "there are no images.")
@@ -196,13 +215,16 @@ def _tell_crowded(pairs: Sequence[ImagePair], label_map: LabelMap, report: Repor
             report.add("many-objects", "warning", message, image=name)
 
 
-def _write(out: Path, config: EvalConfig, folder: Path | None, truth: str, result: EvalResult, report: Report) -> None:
+def _write(
+    out: Path, config: EvalConfig, folder: Path | None, truth: str, result: EvalResult, manifest: Mapping[str, Any]
+) -> None:
     content = {
         "model": str(folder) if folder else None,
         "truth": truth,
+        "inputs": manifest["inputs"],
         "settings": jsonable(config),
         "versions": versions(),
         "result": result.to_dict(),
-        "report": report.to_dict(),
+        "report": manifest["report"],
     }
     write_json(out / RESULT_NAME, content)

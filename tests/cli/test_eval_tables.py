@@ -2,18 +2,19 @@ from __future__ import annotations
 
 import io
 
-import pytest
 from rich.console import Console
 
-from kpt_tools.cli.eval_tables import number, tables
+from kpt_tools.cli.eval_tables import tables
+from kpt_tools.metrics.confusion import Confusion
 from kpt_tools.metrics.pck import KeypointErrors
-from kpt_tools.metrics.result import AveragePrecision, ClassResult, EvalResult, KeypointResult
+from kpt_tools.metrics.result import AveragePrecision, ClassResult, EvalResult, KeypointResult, PairSwaps
 
 NOTHING = AveragePrecision(None, None, None)
 
 
 def result(*, empty: bool = False) -> EvalResult:
-    errors = KeypointErrors(0, (None,) * 3, None, None) if empty else KeypointErrors(23, (0.5, 0.75, 1.0), 2.25, 9.87)
+    nothing = KeypointErrors(0, (None,) * 3, None, None, None, None, None)
+    errors = nothing if empty else KeypointErrors(23, (0.5, 0.75, 1.0), 2.25, 8.5, 9.87, 0.02, 0.09)
     ap = NOTHING if empty else AveragePrecision(0.574, 0.975, 0.61)
     mouse = ClassResult(
         1,
@@ -26,11 +27,11 @@ def result(*, empty: bool = False) -> EvalResult:
         ap,
         errors,
         (KeypointResult("snout", "snout", 0.05, errors),),
-        1,
-        4,
+        (PairSwaps(("left", "right"), 1, 4),),
     )
-    bolt = ClassResult(2, "bolt", 3, 0, 0, None, AveragePrecision(0.0, 0.0, 0.0), None, None, (), 0, 0)
-    return EvalResult(23, (mouse, bolt), ap, ap, (0.05,), "bbox", 0, 0, 0, 0.0, 100, 20)
+    bolt = ClassResult(2, "bolt", 3, 0, 0, None, AveragePrecision(0.0, 0.0, 0.0), None, None, ())
+    confusion = Confusion(0.3, ("mouse [a]", "bolt"), ((20, 0, 3), (0, 0, 3), (2, 0, 0)))
+    return EvalResult(23, (mouse, bolt), ap, ap, (0.05,), "bbox", 0, 0, 0, 0.0, 100, 20, confusion)
 
 
 def printed(value: EvalResult) -> str:
@@ -71,10 +72,3 @@ def test_nothing_is_na_and_never_minus_one() -> None:
     assert "n/a" in text
     assert "-1" not in text
     assert "None" not in text
-
-
-@pytest.mark.parametrize(
-    ("value", "digits", "text"), [(None, 3, "n/a"), (0.0, 3, "0.000"), (2.25, 1, "2.2"), (1, 3, "1.000")]
-)
-def test_number(value: float | None, digits: int, text: str) -> None:
-    assert number(value, digits) == text

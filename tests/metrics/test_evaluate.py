@@ -9,7 +9,7 @@ import pytest
 from kpt_tools.entities import Detection, Instance, KeypointLabel, LabelMap, LabelMapItem, ModelMetadata
 from kpt_tools.metrics.evaluate import evaluate
 from kpt_tools.metrics.pairs import ImagePair
-from kpt_tools.metrics.result import AveragePrecision, EvalResult, mean_precision
+from kpt_tools.metrics.result import AveragePrecision, EvalResult, mean_precision, number, percent
 
 PLIER_BOX = (0.0, 0.0, 100.0, 100.0)
 CUP_BOX = (200.0, 0.0, 50.0, 50.0)
@@ -99,6 +99,7 @@ def test_swapped_pair_is_counted_once() -> None:
     result = run((plier, replace(cup, keypoints_xys=(rim, right, left)), bolt))
     assert [(part.swapped, part.swap_pairs) for part in result.classes] == [(0, 1), (1, 1), (0, 0)]
     assert result.classes[1].swap_rate == 1.0
+    assert [(pair.names, pair.rate) for pair in result.classes[1].swaps] == [(("l", "r"), 1.0)]
 
 
 def test_min_score_leaves_out() -> None:
@@ -106,6 +107,8 @@ def test_min_score_leaves_out() -> None:
     assert [part.detections for part in result.classes] == [0, 0, 0]
     assert result.box.ap == 0.0
     assert result.classes[0].median_score is None
+    assert result.classes[0].best_score is None
+    assert result.confusion.min_score == 0.5
 
 
 def test_what_the_numbers_depend_on_is_stored() -> None:
@@ -114,7 +117,25 @@ def test_what_the_numbers_depend_on_is_stored() -> None:
     assert (stored["boxless"], stored["crowds"], stored["area_fallbacks"]) == (1, 1, 4)
     assert (stored["area"], stored["sigmas"], stored["box_max_detections"]) == ("segm", [0.05] * 5, 100)
     assert stored["classes"][0]["keypoints"][0]["label"] == "plier_left"
+    assert stored["confusion"]["matrix"] == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    assert stored["confusion"]["columns"] == ["plier", "cup", "bolt", "missed"]
+    assert len(stored["pck_curve_fractions"]) == len(stored["classes"][0]["errors"]["pck_curve"]) == 31
+    assert stored["classes"][0]["best_score"] == {"score": 0.9, "precision": 1.0, "recall": 1.0, "f1": 1.0}
     json.dumps(stored, allow_nan=False)
+
+
+def test_spread_of_oks_counts_what_was_missed() -> None:
+    plier, cup, bolt = perfect()
+    moved = tuple((x + 10, y, s) for x, y, s in plier.keypoints_xys)  # 10 % of the root of the area: OKS 0.61
+    result = run((replace(plier, keypoints_xys=moved), bolt))
+    first, second, third = (part.oks_spread for part in result.classes)
+    assert first is not None
+    assert [index for index, count in enumerate(first.counts) if count] == [12]
+    assert (first.missed, first.median) == (0, pytest.approx(0.6065, abs=1e-4))
+    assert second is not None
+    assert (sum(second.counts), second.missed, second.median) == (0, 1, None)
+    assert third is None, "a class without keypoints"
+    assert cup.class_id == 2
 
 
 @pytest.mark.parametrize(
@@ -131,3 +152,15 @@ def test_wrong_number_of_sigmas() -> None:
 
 def test_mean_of_nothing_is_none() -> None:
     assert mean_precision([None, AveragePrecision(None, None, None)]) == AveragePrecision(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"), [(None, 3, "n/a"), (0.0, 3, "0.000"), (2.25, 1, "2.2"), (1, 3, "1.000")]
+)
+def test_number(value: float | None, digits: int, text: str) -> None:
+    assert number(value, digits) == text
+
+
+@pytest.mark.parametrize(("value", "digits", "text"), [(None, 0, "n/a"), (0.094, 0, "9 %"), (1.0, 1, "100.0 %")])
+def test_percent(value: float | None, digits: int, text: str) -> None:
+    assert percent(value, digits) == text

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from kpt_tools.entities import Instance
-from kpt_tools.metrics.oks import area_of, as_area_source, lacks_area, oks
+from kpt_tools.metrics.oks import OKS_BINS, area_of, as_area_source, lacks_area, oks, spread
 
 AREA = 10_000.0  # a square root of 100 px: an error of 5 px is 5 %
 
@@ -72,3 +72,13 @@ def test_area_without_box_is_zero() -> None:
 def test_unknown_area_source() -> None:
     with pytest.raises(ValueError, match="unknown area source 'mask'"):
         as_area_source("mask")
+
+
+@pytest.mark.parametrize(
+    ("value", "bar"),
+    [(0.0, 0), (0.05, 0), (0.0501, 1), (0.5, 9), (0.951, 19), (1.0, 19)],
+)
+def test_upper_borders_belong_to_their_bar(value: float, bar: int) -> None:
+    counts = spread([value], 0).counts
+    assert len(counts) == OKS_BINS
+    assert [index for index, count in enumerate(counts) if count] == [bar]

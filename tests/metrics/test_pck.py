@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kpt_tools.entities import Detection, Instance
-from kpt_tools.metrics.pck import distances, summarise, swaps
+from kpt_tools.metrics.pck import CURVE_FRACTIONS, PCK_FRACTIONS, distances, summarise, swaps
 
 BOX = (0.0, 0.0, 100.0, 50.0)  # larger side 100 px: an error of 5 px is 0.05
 
@@ -36,7 +36,10 @@ def test_summary_counts_the_border_as_right() -> None:
     assert summary.labelled == 6
     assert summary.pck == pytest.approx((2 / 6, 4 / 6, 5 / 6))
     assert summary.median_px == pytest.approx(7.505)
+    assert summary.p90_px == pytest.approx(25)
     assert summary.p95_px == pytest.approx(27.5)
+    assert summary.median_relative == pytest.approx(0.07505)
+    assert summary.p90_relative == pytest.approx(0.25)
     assert summary.to_dict()["pck@0.05"] == pytest.approx(2 / 6)
 
 
@@ -48,8 +51,21 @@ def test_nothing_labelled_is_none_not_zero() -> None:
         "pck@0.1": None,
         "pck@0.2": None,
         "median_px": None,
+        "p90_px": None,
         "p95_px": None,
+        "median_relative": None,
+        "p90_relative": None,
+        "pck_curve": [],
     }
+
+
+def test_curve_goes_through_the_three_shares() -> None:
+    errors_px = [0.0, 5.0, 5.01, 10.0, 20.0, 31.0]
+    summary = summarise(*distances([matched([(0, 0, 2)], [(error, 0)]) for error in errors_px], 1))
+    curve = dict(zip(CURVE_FRACTIONS, summary.curve, strict=True))
+    assert [curve[fraction] for fraction in PCK_FRACTIONS] == list(summary.pck)
+    assert (curve[0.0], curve[0.3]) == (pytest.approx(1 / 6), pytest.approx(5 / 6))
+    assert list(summary.curve) == sorted(summary.curve)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +80,8 @@ def test_nothing_labelled_is_none_not_zero() -> None:
 def test_swaps(
     truth: list[tuple[float, float, int]], found: list[tuple[float, float]], expected: tuple[int, int]
 ) -> None:
-    assert swaps([matched(truth, found)], [(0, 1)]) == expected
+    assert swaps([matched(truth, found)], [(0, 1)]) == [expected]
 
 
 def test_swaps_without_pairs() -> None:
-    assert swaps([matched([(0, 0, 2)], [(0, 0)])], []) == (0, 0)
+    assert swaps([matched([(0, 0, 2)], [(0, 0)])], []) == []

@@ -110,7 +110,9 @@ def test_what_is_written(coco_truth: tuple[Path, Path], tmp_path: Path, engine: 
     path, folder = coco_truth
     outcome = run(engine, tmp_path, annotations=path, images=folder, min_score=0.5)
     stored = json.loads((outcome.out / "eval.json").read_text())
-    assert set(stored) == {"model", "truth", "settings", "versions", "result", "report"}
+    assert set(stored) == {"model", "truth", "inputs", "settings", "versions", "result", "report"}
+    assert stored["inputs"]["annotations"]["path"] == str(path)
+    assert len(stored["inputs"]["annotations"]["sha256"]) == 64
     assert stored["settings"]["area"] == "bbox"
     assert stored["result"]["classes"][0]["keypoints"][1]["sigma"] == 0.1
     assert "kpt-tools" in stored["versions"]
@@ -177,6 +179,13 @@ def test_more_objects_than_coco_looks_at(coco_truth: tuple[Path, Path], tmp_path
     told = [finding.message for finding in outcome.findings if finding.code == "many-objects"]
     assert len(told) == 1
     assert told[0].startswith("1.png: 21 objects of class 'patch'; OKS AP looks at 20")
+
+
+def test_report_can_be_left_out(coco_truth: tuple[Path, Path], tmp_path: Path, engine: Engine) -> None:
+    path, folder = coco_truth
+    outcome = run(engine, tmp_path, annotations=path, images=folder, report=False)
+    assert outcome.page is None
+    assert sorted(file.name for file in outcome.out.iterdir()) == ["eval.json", "predictions.json", "run.json"]
 
 
 def test_no_image_left(coco_truth: tuple[Path, Path], tmp_path: Path, engine: Engine) -> None:
