@@ -31,6 +31,10 @@ class Defect:
     code: str
     spoil: Callable[[Raw, Path], None]
     options: tuple[str, ...] = ()
+    rewrite: Callable[[str], str] = str
+    """What becomes of the text of the JSON afterwards."""
+    count: int = 1
+    """How many findings of the code there are."""
 
 
 def good_json() -> Raw:
@@ -79,7 +83,29 @@ def write_spoilt(good: Path, folder: Path, defect: Defect) -> None:
     shutil.copytree(good, folder)
     raw = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
     defect.spoil(raw, folder / "images")
-    (folder / "annotations.json").write_text(json.dumps(raw), encoding="utf-8")
+    (folder / "annotations.json").write_text(defect.rewrite(json.dumps(raw)), encoding="utf-8")
+
+
+def _untouched(raw: Raw, images: Path) -> None:
+    return None
+
+
+def _val_side(**options: Any) -> Callable[[Raw, Path], None]:
+    """Another JSON, ``val.json`` with ``val/``, of two pictures: a new one, and the first of the good data set."""
+
+    def spoil(raw: Raw, images: Path) -> None:
+        folder = images.parent / "val"
+        folder.mkdir()
+        (folder / "new.jpg").write_bytes(jpeg(picture(300)))
+        if options:
+            (folder / "other.jpg").write_bytes(jpeg(picture(1), **options))
+        else:
+            shutil.copy(images / "frame001.jpg", folder / "other.jpg")
+        rows = [{**raw["images"][0], "id": number, "file_name": path.name}
+                for number, path in enumerate(sorted(folder.iterdir()))]  # fmt: skip
+        (images.parent / "val.json").write_text(json.dumps({**raw, "images": rows, "annotations": []}))
+
+    return spoil
 
 
 def picture(seed: int, width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
@@ -262,6 +288,15 @@ def _damaged(image: Image.Image) -> bytes:
 
 _NAN = float("nan")
 DEFECTS: dict[str, Defect] = {
+    "JSON cut off": Defect("json-truncated", _untouched, rewrite=lambda text: text[: len(text) // 2]),
+    "JSON empty": Defect("json-truncated", _untouched, rewrite=lambda text: " "),
+    "no JSON": Defect("json-invalid", _untouched, rewrite=lambda text: f"<html>{text}</html>"),
+    "JSON of results": Defect("json-not-coco", _untouched, rewrite=lambda text: '[{"image_id": 1, "score": 0.5}]'),
+    "JSON without categories": Defect("json-not-coco", lambda raw, _: raw.pop("categories")),
+    "picture in train and val": Defect("image-in-both-splits", _val_side(), ("--against",)),
+    "picture in train and val, other quality": Defect(
+        "image-look-alike-across", _val_side(quality=40), ("--against",)
+    ),
     "an image is null": Defect("entry-not-object", _add("images", lambda raw: None)),
     "an annotation is a number": Defect("entry-not-object", _add("annotations", lambda raw: 7)),
     "image id is a text": Defect("image-id-invalid", _img(id="1")),
@@ -295,7 +330,7 @@ DEFECTS: dict[str, Defect] = {
             _add("categories", _class(name="b", keypoints=["nose"], skeleton=[])),
         ),
     ),
-    "skeleton counts from 0": Defect("skeleton-invalid", _cat(skeleton=[[0, 1], [0, 2]])),
+    "skeleton counts from 0": Defect("skeleton-invalid", _cat(skeleton=[[0, 1], [0, 2]]), count=2),
     "skeleton out of range": Defect("skeleton-invalid", _cat(skeleton=[[1, 7]])),
     "annotation id is null": Defect("annotation-id-invalid", _obj(id=None)),
     "annotation id twice": Defect("annotation-id-duplicate", _add("annotations", _copy_object(id=101, image_id=2))),
@@ -355,7 +390,7 @@ DEFECTS: dict[str, Defect] = {
         ] and raw["images"][0].update(file_name="twice.jpg"),
     ),
     "two images of one file": Defect(
-        "image-file-shared", lambda raw, _: raw["images"][1].update(file_name="frame001.jpg")
+        "image-file-shared", lambda raw, _: raw["images"][1].update(file_name="frame001.jpg"), count=2
     ),
     "zero bytes": Defect("image-empty-file", _file(lambda image: b"")),
     "no image": Defect("image-undecodable", _file(lambda image: b"<html>not found</html>")),

@@ -5,6 +5,17 @@ from __future__ import annotations
 Texts = tuple[str, ...]
 
 _ERRORS: dict[str, Texts] = {
+    "json-truncated": (
+        "the JSON is empty or ends early",
+        "Nothing can be read.",
+        "Export or copy it again.",
+    ),
+    "json-invalid": ("the file is no JSON", "Nothing can be read.", "Export or copy it again."),
+    "json-not-coco": (
+        "the JSON is no COCO file",
+        "Nothing can be read.",
+        "Export it as COCO, or convert it with kpt-tools convert.",
+    ),
     "nothing-usable": (
         "no image with an object is left to train on",
         "Nothing can be trained.",

@@ -45,9 +45,6 @@ class MergeConfig:
             )
         if self.copy_images is not None and not self.images:
             raise ConfigError("--copy-images needs --images, the folder(s) to copy from.")
-        for path in self.annotations:
-            if path.resolve() == self.out.resolve():
-                raise ConfigError(f"--out {self.out} is an input, too; expected a new file. Choose another name.")
         self.renames()
 
     def renames(self) -> dict[str, str]:

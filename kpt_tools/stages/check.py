@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from kpt_tools.annotations.checks.file import UNREADABLE, unreadable
 from kpt_tools.annotations.checks.poses import PoseScore
 from kpt_tools.annotations.coco import read_coco
 from kpt_tools.annotations.codes import CODES, finding, ranked_codes, repair_command
@@ -14,7 +15,8 @@ from kpt_tools.annotations.geometry import BoxPolicy
 from kpt_tools.annotations.statistics import DatasetStatistics, statistics_of
 from kpt_tools.config.check import CheckConfig
 from kpt_tools.entities import Dataset, Report
-from kpt_tools.fsio import write_json, write_text
+from kpt_tools.errors import DataError
+from kpt_tools.fsio import read_bytes, write_json, write_text
 from kpt_tools.records.image_file import Verify
 from kpt_tools.records.image_lookup import ImageFolder
 from kpt_tools.records.parallel import available_cores
@@ -23,6 +25,7 @@ from kpt_tools.records.progress import Progress, silent
 from kpt_tools.stages.annotation_checks import AnnotationChecks, check_annotations
 from kpt_tools.stages.annotation_input import find_annotations
 from kpt_tools.stages.check_page import PageSource, page_of
+from kpt_tools.stages.outputs import refuse_overwriting
 from kpt_tools.stages.picture_checks import OtherSide, PictureChecks, compare_pictures, unlisted_pictures
 
 WORST_POSES = 20
@@ -66,13 +69,16 @@ def check(config: CheckConfig, progress: Progress = silent) -> CheckResult:
     """Check annotations and images by the rules of `make-tfrecord`; nothing is changed.
 
     Raises:
-        ConfigError: an input does not exist.
-        DataError: the JSON is not COCO.
+        ConfigError: an input does not exist, or an output is an input.
+        DataError: the JSON of the other side is not COCO.
         MissingDependencyError: a package that the HTML page needs is not installed.
     """
     path = find_annotations(config.annotations)
+    refuse_overwriting([path, config.against], {"--report": config.report, "--html": config.html})
     folder = None if config.annotations_only else ImageFolder(config.images)
-    dataset, report = read_coco(path)
+    dataset, report = _read(path)
+    if not UNREADABLE.isdisjoint(report.counts()):
+        folder = None  # else every picture would be told as one that the JSON does not name
     checks = check_annotations(dataset, config.flip_pairs)
     report.extend(checks.findings)
     samples, usable = _usable_objects(dataset, folder, config, report, progress)
@@ -99,6 +105,14 @@ def check(config: CheckConfig, progress: Progress = silent) -> CheckResult:
         counts = (result.usable_images, result.usable_instances)
         write_text(config.html, page_of(source, path, counts, progress))
     return result
+
+
+def _read(path: Path) -> tuple[Dataset, Report]:
+    """The data set; an empty one, with the reason as a finding, if the file is no COCO JSON."""
+    try:
+        return read_coco(path)
+    except DataError as exc:
+        return Dataset((), (), (), str(path)), Report([unreadable(read_bytes(path, what="COCO JSON"), exc)])
 
 
 def _policy(config: CheckConfig) -> PreparePolicy:

@@ -77,7 +77,9 @@ def convert(config: ConvertConfig, progress: Progress = silent) -> ConvertResult
     written = target.write(dataset, options)
     report.extend(written.findings)
     copies = {place: work.paths[key] for key, place in written.images.items() if key in work.paths}
-    out, copied = write_all(config.out, written.files, copies if config.copy_images else {}, one_file=target.is_file)
+    copies = copies if config.copy_images else {}
+    inputs = [source, config.classes]
+    out, copied = write_all(config.out, written.files, copies, one_file=target.is_file, inputs=inputs)
     return ConvertResult(source_format.name, source, out, *counts, copied, pairs, notes, report)
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import atomic_open, staging_folder
+from kpt_tools.stages.outputs import refuse_overwriting
 
 _FILE_SUFFIX = ".json"
 
 
 def write_all(
-    out: Path, files: Mapping[str, str | bytes], copies: Mapping[str, Path], *, one_file: bool
+    out: Path,
+    files: Mapping[str, str | bytes],
+    copies: Mapping[str, Path],
+    *,
+    one_file: bool,
+    inputs: Sequence[Path | None] = (),
 ) -> tuple[Path, int]:
     """Write `files` and copy images.
 
@@ -25,12 +31,13 @@ def write_all(
         files: content by path; the first is the main one.
         copies: image file by path.
         one_file: whether the format is one file.
+        inputs: files that were read, and must not be replaced.
 
     Returns:
         The main file or the folder, and the number of copied images.
 
     Raises:
-        ConfigError: the output is in the way or cannot be written.
+        ConfigError: the output is in the way, is an input, or cannot be written.
         DataError: a path leads out of the folder.
     """
     for name in (*files, *copies):
@@ -42,8 +49,11 @@ def write_all(
     to_file = out.suffix.lower() == _FILE_SUFFIX and not out.is_dir()
     if to_file and copies:
         raise ConfigError(f"--copy-images needs a folder as --out; found the file {out}. Name a folder.")
+    places = {name: out if to_file and name == main else (out.parent if to_file else out) / name for name in files}
+    for place in places.values():
+        refuse_overwriting(inputs, {"--out": place})
     for name, content in files.items():
-        _write(out if to_file and name == main else (out.parent if to_file else out) / name, content)
+        _write(places[name], content)
     for name, source in copies.items():
         with source.open("rb") as reader, atomic_open(out / name) as handle:
             shutil.copyfileobj(reader, handle)

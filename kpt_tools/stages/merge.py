@@ -12,6 +12,7 @@ from kpt_tools.entities import Dataset, ImageRecord, Report
 from kpt_tools.fsio import sha256_of, write_json
 from kpt_tools.records.image_lookup import ImageFolder
 from kpt_tools.stages.convert_output import replace_folder
+from kpt_tools.stages.outputs import refuse_overwriting
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,10 @@ def merge_files(config: MergeConfig) -> MergeResult:
     """Merge JSONs; the first one's ids, spellings, keypoint orders and skeletons count.
 
     Raises:
-        ConfigError: an input does not exist, or a class to rename is in none.
+        ConfigError: an input does not exist or is the output, too; or a class to rename is in none.
         DataError: an input is not COCO, or two inputs contradict each other.
     """
+    refuse_overwriting(config.annotations, {"--out": config.out})
     folders = [ImageFolder(path) for path in config.images]
     if len(folders) == 1:
         folders *= len(config.annotations)

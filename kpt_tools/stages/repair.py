@@ -10,12 +10,12 @@ from kpt_tools.annotations.repairs.draft import Change, Draft, Facts
 from kpt_tools.annotations.repairs.registry import chosen_codes, repair
 from kpt_tools.config.repair import RepairConfig
 from kpt_tools.entities import Dataset
-from kpt_tools.errors import ConfigError
 from kpt_tools.fsio import read_json, sha256_of, write_json
 from kpt_tools.records.image_file import load_image
 from kpt_tools.records.image_lookup import ImageFolder
 from kpt_tools.stages.annotation_checks import check_annotations
 from kpt_tools.stages.annotation_input import find_annotations
+from kpt_tools.stages.outputs import refuse_overwriting
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def repair_file(config: RepairConfig) -> RepairResult:
     path = find_annotations(config.annotations)
     out = config.out or path.with_name(f"{path.stem}_repaired.json")
     log = config.log or out.with_name(f"{out.stem}.changes.json")
-    _refuse_overwriting(path, out, log)
+    refuse_overwriting([path], {"--out": out, "--log": log})
     codes = chosen_codes(config.codes, safe=config.safe, with_images=config.images is not None)
     folder = None if config.images is None else ImageFolder(config.images)
     raw = read_json(path, what="COCO JSON")
@@ -62,14 +62,6 @@ def repair_file(config: RepairConfig) -> RepairResult:
         "changes": [asdict(change) for change in draft.changes],
     })  # fmt: skip
     return RepairResult(path, out, log, codes, tuple(draft.changes))
-
-
-def _refuse_overwriting(source: Path, out: Path, log: Path) -> None:
-    for target in (out, log):
-        if target.resolve() == source.resolve():
-            raise ConfigError(f"{target}: is the JSON to repair, which is never changed; expected another --out.")
-    if out.resolve() == log.resolve():
-        raise ConfigError(f"{out}: is both --out and --log; expected two files.")
 
 
 def _facts(dataset: Dataset, folder: ImageFolder | None, codes: tuple[str, ...], flip_pairs: str | None) -> Facts:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kpt_tools.annotations.coco import parse_coco
+from kpt_tools.annotations.coco import parse_coco, read_coco
 from kpt_tools.annotations.json_values import as_int, as_text
 from kpt_tools.annotations.split import Split, split_images, split_in_order, strata_of
 from kpt_tools.config.split import SplitConfig
 from kpt_tools.entities import Dataset, Report
-from kpt_tools.errors import DataError
+from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import read_json, write_json
 from kpt_tools.stages.annotation_input import find_annotations
 
@@ -51,7 +51,8 @@ def split(config: SplitConfig) -> SplitResult:
     Entries and ids stay as they are.
 
     Raises:
-        ConfigError: an input does not exist, or cannot be split as asked.
+        ConfigError: an input does not exist or cannot be split as asked, or the test file of an earlier split is
+            there and none would be written now.
         DataError: the JSON is not COCO, or holds no usable image.
     """
     path = find_annotations(config.annotations)
@@ -66,6 +67,8 @@ def split(config: SplitConfig) -> SplitResult:
     sides = {name: _side(raw, set(of_side), known) for name, of_side in ids.items()}
     folder = config.out or path.parent
     targets = {name: folder / f"{path.stem}_{name}.json" for name in sides}
+    if not config.test:
+        _refuse_stale(folder / f"{path.stem}_test.json", dataset)
     for name, side in sides.items():
         write_json(targets[name], side, indent=None)
     counts = {name: (len(side["images"]), len(side["annotations"])) for name, side in sides.items()}
@@ -83,6 +86,22 @@ def split(config: SplitConfig) -> SplitResult:
         test_counts=counts.get("test", (0, 0)),
         classes={name: _classes(dataset, set(of_side)) for name, of_side in ids.items()},
     )
+
+
+def _refuse_stale(older: Path, dataset: Dataset) -> None:
+    """Refuse to leave a test file behind whose images would be in train or val, too."""
+    if not older.is_file():
+        return
+    try:
+        names = {image.file_name for image in read_coco(older)[0].images}
+    except DataError:
+        return  # no COCO file, so no split
+    shared = sum(image.file_name in names for image in dataset.images)
+    if shared:
+        raise ConfigError(
+            f"{older}: is of an earlier split, and {shared} of its images would be in train or val, too; expected no "
+            "such file without --test. Remove it, or split with --test."
+        )
 
 
 def _split(dataset: Dataset, config: SplitConfig) -> Split:

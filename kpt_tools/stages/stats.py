@@ -11,6 +11,7 @@ from kpt_tools.config.stats import StatsConfig
 from kpt_tools.entities import Report
 from kpt_tools.fsio import write_json
 from kpt_tools.stages.annotation_input import find_annotations
+from kpt_tools.stages.outputs import refuse_overwriting
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,11 @@ def stats(config: StatsConfig) -> StatsResult:
     """Count what the JSON holds; images are not looked at.
 
     Raises:
-        ConfigError: the JSON does not exist.
+        ConfigError: the JSON does not exist, or the output is that JSON.
         DataError: it is not COCO.
     """
     path = find_annotations(config.annotations)
+    refuse_overwriting([path], {"--json": config.json})
     dataset, report = read_coco(path)
     found = statistics_of(dataset)
     if config.json is not None:

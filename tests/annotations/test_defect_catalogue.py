@@ -17,8 +17,13 @@ from kpt_tools.stages.check import check
 from kpt_tools.stages.repair import repair_file
 
 # Told by other commands than check, or about files that cannot be made by everyone (no rights to read).
-ELSEWHERE = {"image-unreadable", "image-in-both-splits", "image-look-alike-across", "group-unmatched",
-             "shards-limited", "label-map-replaced"}  # fmt: skip
+# What a defect brings about: an object without its class, an image without its object, a pose spoilt by a point.
+CONSEQUENCES = {
+    "annotation-image-unknown", "annotation-category-unknown", "box-missing", "box-keypoints-mismatch",
+    "image-all-objects-lost", "image-name-shared", "image-without-objects", "nothing-usable", "pose-outlier",
+    "skeleton-invalid",
+}  # fmt: skip
+ELSEWHERE = {"image-unreadable", "group-unmatched", "shards-limited", "label-map-replaced"}
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,9 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report_of(annotations: Path, images: Path, options: tuple[str, ...] = ()) -> Report:
     config = CheckConfig(annotations, images, workers=1)
     for option in options:
+        if option == "--against":
+            config = replace(config, against=annotations.with_name("val.json"), against_images=images.with_name("val"))
+            continue
         config = replace(config, **{option.removeprefix("--").replace("-", "_"): True})
     return check(config).report
 
@@ -52,7 +60,9 @@ def test_planted_defect_is_found(good: Path, tmp_path: Path, defect: Defect) -> 
     folder = tmp_path / "data"
     write_spoilt(good, folder, defect)
     counts = report_of(folder / "annotations.json", folder / "images", defect.options).counts()
-    assert defect.code in counts
+    assert counts.pop(defect.code) == defect.count
+    others = {code for code in counts if CODES[code].severity != "info"}
+    assert others <= CONSEQUENCES, "one defect, one code, and what follows from it"
 
 
 REPAIRABLE = {name: defect for name, defect in DEFECTS.items() if defect.code in REPAIRS}

@@ -8,7 +8,7 @@ import pytest
 from coco_factories import coco_dict
 
 from kpt_tools.annotations.formats.registry import detect, format_of, kind_of_json
-from kpt_tools.errors import ConfigError
+from kpt_tools.errors import ConfigError, DataError
 
 LABELME = {"version": "5.4.1", "shapes": [], "imagePath": "a.jpg"}
 STUDIO = [{"id": 1, "data": {"image": "a.jpg"}, "annotations": []}]
@@ -65,9 +65,11 @@ def test_single_files(tmp_path: Path) -> None:
     assert detect(tmp_path / "a.csv")[0].name == "deeplabcut"
     assert detect(tmp_path / "c.h5")[0].name == "deeplabcut-h5"
     assert detect(tmp_path / "d.yaml")[0].name == "yolo-pose"
-    for name in ("b.csv", "e.txt", "f.json"):
+    for name in ("b.csv", "e.txt"):
         with pytest.raises(ConfigError, match=r"none of coco, .* as far as can be seen. Name the format with --from"):
             detect(tmp_path / name)
+    with pytest.raises(DataError, match="not valid JSON"):
+        detect(tmp_path / "f.json")
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,24 @@ def test_split_says_what_it_wrote(project: Path, capsys: pytest.CaptureFixture[s
     assert "annotations_train.json: 3 images, 3 objects." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["check", "split", "make-tfrecord"])
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("", "json-truncated"), ('{"images": [', "json-truncated"), ("{x}", "json-invalid"), ("[]", "json-not-coco")],
+    ids=["empty", "truncated", "no JSON", "list"],
+)
+def test_check_of_bad_json_is_a_finding(
+    tmp_path: Path, text: str, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text, encoding="utf-8")
+    assert run(["check", str(path), str(tmp_path), "--report", str(tmp_path / "report.json")]) == 3
+    captured = capsys.readouterr()
+    assert f"\n{code}: Nothing can be read." in captured.out
+    assert captured.err == ""
+    assert set(json.loads((tmp_path / "report.json").read_text())["counts"]) == {code, "nothing-usable"}
+
+
+@pytest.mark.parametrize("command", ["stats", "split", "make-tfrecord"])
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
@@ -88,7 +105,7 @@ def test_bad_json_is_one_line(
     path = tmp_path / "a.json"
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    images = [] if command == "split" else ["--images", str(tmp_path)]
+    images = ["--images", str(tmp_path)] if command == "make-tfrecord" else []
     assert run([command, str(path), *images]) == code
     captured = capsys.readouterr()
     assert captured.out == ""

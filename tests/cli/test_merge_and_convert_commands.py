@@ -58,8 +58,8 @@ def test_flip_pairs_and_notes_are_printed(project: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
-        ("", 2, "Name the format with --from"),
-        ('{"images": [', 2, "Name the format with --from"),
+        ("", 3, "the file is empty"),
+        ('{"images": [', 3, "not valid JSON"),
         ("[]", 2, "Name the format with --from"),
         (None, 2, "no such file or folder"),
     ],

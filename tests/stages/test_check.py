@@ -59,3 +59,25 @@ def test_real_sheep(shared_data: Path) -> None:
     result = check(CheckConfig(folder / "annotations" / "val.coco.json", folder / "images" / "val"))
     assert result.report.counts() == {"category-super-dropped": 1}
     assert (result.usable_images, result.categories) == (50, {"sheep": 18})
+
+
+def test_a_file_that_is_no_coco_has_a_report_too(tmp_path: Path) -> None:
+    annotations, images = write_project(tmp_path, many_dict(2))
+    annotations.write_text(annotations.read_text(encoding="utf-8")[:300], encoding="utf-8")
+    config = CheckConfig(annotations, images, report=tmp_path / "report.json")
+    assert check(config).report.counts() == {"json-truncated": 1, "nothing-usable": 1}
+    written = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert list(written["codes"]) == ["json-truncated", "nothing-usable"]
+    assert "not valid JSON" in written["findings"][0]["message"]
+
+
+@pytest.mark.parametrize("option", ["report", "html"])
+@pytest.mark.parametrize("name", ["annotations.json", "val.json"])
+def test_an_input_is_never_overwritten(tmp_path: Path, option: str, name: str) -> None:
+    annotations, images = write_project(tmp_path, many_dict(2))
+    val = annotations.with_name("val.json")
+    val.write_bytes(annotations.read_bytes())
+    config = CheckConfig(annotations, images, against=val, **{option: tmp_path / name})  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=f"--{option} .*{name}: is an input, which is never changed"):
+        check(config)
+    assert json.loads((tmp_path / name).read_text(encoding="utf-8")) == many_dict(2)

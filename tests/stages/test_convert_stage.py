@@ -201,6 +201,14 @@ def test_where_one_file_goes(project: Path, tmp_path: Path) -> None:
     assert run(source, "label-studio", tmp_path / "y").out.is_file(), "again: replaced"
 
 
+@pytest.mark.parametrize("out", ["annotations.json", "."], ids=["file", "folder"])
+def test_the_input_is_never_overwritten(project: Path, out: str) -> None:
+    before = (project / "annotations.json").read_bytes()
+    with pytest.raises(ConfigError, match=r"--out .*annotations.json: is an input, which is never changed"):
+        run(project / "annotations.json", "coco", project / out)
+    assert (project / "annotations.json").read_bytes() == before
+
+
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_folder_that_is_in_use_is_refused(project: Path, tmp_path: Path, name: str) -> None:
     before = sorted(path.name for path in project.iterdir())

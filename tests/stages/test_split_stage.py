@@ -99,6 +99,23 @@ def test_three_files_with_their_classes(tmp_path: Path) -> None:
     assert sorted(set.union(*ids)) == list(range(1, 11))
 
 
+def test_the_test_file_of_an_earlier_split_is_not_left_behind(tmp_path: Path) -> None:
+    raw = many_dict(10)
+    first = run(tmp_path, raw, test=2)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ConfigError, match=r"all_test.json: is of an earlier split, and 2 of its images would be in"):
+        run(tmp_path, raw)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert run(tmp_path, raw, test=2).test == first.test
+
+
+@pytest.mark.parametrize("content", ["no JSON", "[]", json.dumps(many_dict(0))], ids=["text", "list", "no images"])
+def test_a_file_of_that_name_that_shares_no_image(tmp_path: Path, content: str) -> None:
+    (tmp_path / "all_test.json").write_text(content, encoding="utf-8")
+    run(tmp_path, many_dict(10))
+    assert (tmp_path / "all_test.json").read_text(encoding="utf-8") == content
+
+
 def test_in_file_order(tmp_path: Path) -> None:
     result = run(tmp_path, many_dict(5), val=1, test=1, in_file_order=True)
     assert [row["id"] for row in read(result.train)["images"]] == [1, 2, 3]

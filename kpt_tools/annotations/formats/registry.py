@@ -23,6 +23,7 @@ from kpt_tools.annotations.formats import (
 from kpt_tools.annotations.formats.base import Format
 from kpt_tools.config.base import did_you_mean
 from kpt_tools.errors import ConfigError
+from kpt_tools.fsio import read_json
 
 FORMATS: Mapping[str, Format] = {
     row.name: row
@@ -57,6 +58,7 @@ def detect(path: Path) -> tuple[Format, Path]:
 
     Raises:
         ConfigError: nothing there, nothing known, or several possibilities (all are named).
+        DataError: a file with the ending of JSON is none.
     """
     if not path.exists():
         raise ConfigError(f"{path}: no such file or folder; expected annotations. Check the path.")
@@ -97,7 +99,7 @@ def _of_file(path: Path) -> _Found:
     if suffix == ".csv":
         with path.open(encoding="utf-8", errors="replace") as handle:
             return [(deeplabcut_files.NAME, path)] if handle.read(6) == "scorer" else []
-    kind = _of_json(path)
+    kind = kind_of_json(read_json(path, what="JSON of annotations")) if suffix == ".json" else _of_json(path)
     return [(kind, path)] if kind else []
 
 
