@@ -90,7 +90,7 @@ def merge(parts: Sequence[tuple[str, Dataset]], policy: MergePolicy, same: SameP
                 category_id=category_id,
                 keypoints_xyv=tuple(points[index] for index in order) if points else (),
             )
-            objects.add(moved, name)
+            objects.add(moved, number)
     classes.note_case()
     source = " + ".join(name for name, _ in parts)
     dataset = Dataset(tuple(images.by_id.values()), tuple(classes.categories), tuple(objects.kept.values()), source)
@@ -240,17 +240,17 @@ class _Objects:
     """The objects kept so far."""
 
     def __init__(self, parts: Sequence[tuple[str, Dataset]], report: Report) -> None:
-        self.report = report
+        self.parts, self.report = parts, report
         self.next_id = _first_free(instance.id for _, dataset in parts for instance in dataset.instances)
         self.kept: dict[int, Instance] = {}
-        self.seen: dict[Instance, str] = {}
+        self.seen: dict[Instance, int] = {}
 
-    def add(self, instance: Instance, source: str) -> None:
+    def add(self, instance: Instance, number: int) -> None:
         """Keep an object under a free id; one that another input has just so, in the same image, only once."""
-        content = replace(instance, id=0)
-        other = self.seen.setdefault(content, source)
-        if other != source:
-            message = f"{source}: annotation {instance.id} is in {other}, too, just the same; kept once."
+        source = self.parts[number][0]
+        other = self.seen.setdefault(replace(instance, id=0), number)
+        if other != number:
+            message = f"{source}: annotation {instance.id} is in {self.parts[other][0]}, too, just the same; kept once."
             self.report.extend([finding("object-duplicate", message, annotation_id=instance.id)])
             return
         new_id = instance.id

@@ -60,15 +60,17 @@ def write_all(
     return out if to_file else out / main, len(copies)
 
 
-def replace_folder(out: Path, files: Mapping[str, str | bytes], copies: Mapping[str, Path]) -> None:
-    """Make the folder `out` with these files and copies, at once.
+def replace_folder(
+    out: Path, files: Mapping[str, str | bytes], copies: Mapping[str, Path], option: str = "--out"
+) -> None:
+    """Make the folder `out` with these files and copies, at once; `option` is what messages call it.
 
     Raises:
         ConfigError: there is something in it already, or it cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         what = "is not empty" if out.is_dir() else "is a file"
-        raise ConfigError(f"{out}: {what}; expected a new or empty folder for --out. Choose another one.")
+        raise ConfigError(f"{out}: {what}; expected a new or empty folder for {option}. Choose another one.")
     with staging_folder(out.parent) as staging:
         folder = staging / "out"
         folder.mkdir()

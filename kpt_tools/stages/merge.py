@@ -102,5 +102,5 @@ def _copy(merged: Merged, folders: list[ImageFolder], out: Path, report: Report)
         report.extend(row for row in (lookup.problem, lookup.note) if row is not None)
         if lookup.path is not None:
             copies[image.file_name] = lookup.path
-    replace_folder(out, {}, copies)
+    replace_folder(out, {}, copies, "--copy-images")
     return len(copies)

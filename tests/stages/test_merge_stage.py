@@ -125,6 +125,14 @@ def test_real_train_and_validation_of_one_data_set(shared_data: Path, tmp_path: 
     assert content(read_coco(result.out)[0]) == content(whole)
 
 
+def test_the_same_file_twice_adds_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "a.json"
+    source.write_text(json.dumps(coco_dict()))
+    result = run(source, source, out=tmp_path / "all.json", same_images=True)
+    assert (result.images, result.instances) == (1, 1)
+    assert result.report.counts() == {"image-merged": 1, "object-duplicate": 1}
+
+
 def test_an_input_is_not_the_output(tmp_path: Path) -> None:
     for name in ("a.json", "b.json"):
         (tmp_path / name).write_text(json.dumps(coco_dict()))
