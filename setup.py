@@ -18,13 +18,27 @@ RESOURCES = {
     "label_maps": ("coco_person.pbtxt", "coco_zoo.pbtxt", "pliers.pbtxt"),
 }
 
-# The OD API has not been released since 2.8.0.post1; it needs the TensorFlow that tf-models-official pins.
+# The OD API has not been released since 2.8.0.post1. It depends on tf-models-official, which pins TensorFlow 2.20, and on
+# tensorflow-io, which has no package for Python 3.13. On 3.13 and with another TensorFlow: the extra `lean`.
+ODAPI = "tf-models-research-object-detection==2.8.0.post1"
 TRAIN = [
     "tensorflow>=2.20,<2.21",
     "tf-keras>=2.20,<2.21",
     "tf-models-official>=2.20,<2.21",
-    "tf-models-research-object-detection==2.8.0.post1",
+    ODAPI,
     "tensorboard>=2.20",
+]
+
+# What the OD API really needs, apart from our own requirements; it is then installed by itself: pip install --no-deps.
+# tf-keras asks for the TensorFlow of its own minor version.
+LEAN = [
+    "tensorflow>=2.15,<2.22",
+    "tf-keras>=2.15,<2.22",
+    "tensorboard>=2.15",
+    "tf-slim>=1.1",
+    "contextlib2>=21.6",
+    "scipy>=1.10",
+    "six>=1.16",
 ]
 
 # coco-annotator's REST interface, and the page and interface of `kpt-tools serve`.
@@ -57,7 +71,7 @@ setup(
         "rich>=13",
         "numpy>=1.26",
         "pillow>=10.1",
-        "protobuf>=5",
+        "protobuf>=4.25",
         "google-crc32c>=1.5",
         "opencv-python-headless>=4.8",
         "lxml>=5",
@@ -69,6 +83,7 @@ setup(
     ],
     extras_require={
         "train": TRAIN,
+        "lean": LEAN,
         "annotator": ANNOTATOR,
         "serve": SERVE,
         "formats": FORMATS,
@@ -78,6 +93,7 @@ setup(
             *FORMATS,
             "pytest>=8",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.5",
             "ruff>=0.8",
             "mypy>=1.13",
             "selenium>=4.20",
@@ -89,6 +105,7 @@ setup(
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Image Recognition",
     ],
 )
