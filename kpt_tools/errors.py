@@ -34,3 +34,7 @@ class EngineError(KptToolsError):
     """The OD API, or another engine that does the work, failed."""
 
     exit_code = 5
+
+
+class OutOfMemoryError(EngineError):
+    """The OD API's process ran out of memory, or the system killed it for that."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -49,6 +49,63 @@ def _counts(numbers: Mapping[str, Any]) -> str:
     return ", ".join(f"{numbers[name]} {name}" for name in _TRANSFER if numbers[name]) or "nothing"
 
 
+def _resumed(event: Mapping[str, Any]) -> list[str]:
+    return [f"Resumed from step {event['step']}."]
+
+
+def _preflight(event: Mapping[str, Any]) -> list[str]:
+    return [f"Before the start: {line}" for line in event["lines"]] + [f"Warning: {line}" for line in event["warnings"]]
+
+
+def _first_batch(event: Mapping[str, Any]) -> list[str]:
+    line = (
+        f"First batch: {event['images']} images, {event['objects']} objects, {event['keypoints']} labelled keypoints; "
+        f"drawn with its mirror images to {event['picture']}"
+    )
+    return [line] if event["objects"] else [line, "Warning: the first batch has no object at all."]
+
+
+def _validated(event: Mapping[str, Any]) -> list[str]:
+    scores = "  ".join(
+        f"{name.replace('_', ' ')} {'n/a' if value is None else f'{value:.3f}'}"
+        for name, value in event["scores"].items()
+    )
+    lines = [f"Validation at step {event['step']}: {scores}{'  (best so far)' if event['is_best'] else ''}"]
+    return [*lines, f"Enough: {event['stop']}."] if event["stop"] else lines
+
+
+def _adjusted(event: Mapping[str, Any]) -> list[str]:
+    change = (
+        f"batch size {event['value']:g}"
+        if event["setting"] == "batch_size"
+        else f"{event['value']:g} times the learning rate"
+    )
+    return [f"Going on from step {event['step']} with {change}. Reason: {event['reason']}"]
+
+
+def _sampled(event: Mapping[str, Any]) -> list[str]:
+    return [
+        f"Validation while training looks at one of {event['every']} of the {event['images']} pictures; "
+        "kpt-tools eval measures all of them."
+    ]
+
+
+def _damaged(event: Mapping[str, Any]) -> list[str]:
+    return [f"Warning: {event['checkpoint']} cannot be read ({event['reason']}); trying the one before."]
+
+
+_SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
+    "transfer": transfer_lines,
+    "resumed": _resumed,
+    "preflight": _preflight,
+    "first_batch": _first_batch,
+    "validated": _validated,
+    "adjusted": _adjusted,
+    "sampled": _sampled,
+    "damaged_checkpoint": _damaged,
+}
+
+
 class TrainProgress:
     """Callable with the events of the training child; use it as a context manager."""
 
@@ -87,11 +144,9 @@ class TrainProgress:
             self._say(
                 f"Batch normalisation: momentum {low:g} fitted to the schedule: {high:.4g} ({event['layers']} layers)."
             )
-        elif event["kind"] == "transfer":
-            for line in transfer_lines(event):
+        elif event["kind"] in _SAYINGS:
+            for line in _SAYINGS[event["kind"]](event):
                 self._say(line)
-        elif event["kind"] == "resumed":
-            self._say(f"Resumed from step {event['step']}.")
         elif event["kind"] == "checkpoint":
             self._say(f"Checkpoint of step {event['step']} saved{_statistics(event)}.")
             self._describe("training")

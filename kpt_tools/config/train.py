@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+BEST_METRICS = ("oks_ap", "oks_ap50", "box_ap", "box_ap50", "pck")
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -21,6 +23,14 @@ class TrainConfig:
         fresh: start from scratch, whatever ``fine_tune_checkpoint`` says.
         transfer: what to take from ``fine_tune_checkpoint``: "match": whatever fits, by name; "detection": the feature
             extractor; "full": everything. The config's ``fine_tune_checkpoint_type`` does not count.
+        batch_size: images per step instead of the config's; "auto": the config's, or the greatest power of two below
+            it that fits the free memory by estimate. The learning rate follows.
+        validate: measure on the validation pictures at every checkpoint.
+        best_metric: what the best checkpoint is chosen by.
+        patience: stop early after so many validations without a better one; 0: never.
+        ema: decay of a moving average of the weights, such as 0.998, which is measured and exported in their place;
+            0: none.
+        overfit_one_batch: instead of training, see whether the model can learn one batch by heart.
     """
 
     config: Path = Path("pipeline.config")
@@ -31,3 +41,9 @@ class TrainConfig:
     seed: int = 0
     fresh: bool = False
     transfer: str = "match"
+    batch_size: str | None = None
+    validate: bool = True
+    best_metric: str = "oks_ap"
+    patience: int = 10
+    ema: float = 0.0
+    overfit_one_batch: bool = False

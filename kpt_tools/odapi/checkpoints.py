@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kpt_tools.fsio import write_text
+
 STATE_FILE = "checkpoint"
 _LATEST = re.compile(r'^model_checkpoint_path:\s*"(.*)"\s*$', re.MULTILINE)
+_ALL = re.compile(r'^all_model_checkpoint_paths:\s*"(.*)"\s*$', re.MULTILINE)
 _STEP = re.compile(r"-(\d+)$")
 
 
@@ -41,3 +44,22 @@ def exists(prefix: Path) -> bool:
     """Whether `prefix` has an index and at least one data file."""
     index = prefix.with_name(prefix.name + ".index")
     return index.is_file() and any(prefix.parent.glob(f"{prefix.name}.data-*"))
+
+
+def forget_latest(run: Path) -> CheckpointFile | None:
+    """Make TensorFlow restore the checkpoint before the latest; None if there is no other.
+
+    The files of the latest stay until a new checkpoint takes their name, or the user removes them.
+    """
+    state = run / STATE_FILE
+    last = latest(run)
+    if last is None:
+        return None
+    names = [Path(name).name for name in _ALL.findall(state.read_text(encoding="utf-8", errors="replace"))]
+    kept = [name for name in names if name != last.prefix.name and exists(run / name)]
+    lines = [f'model_checkpoint_path: "{kept[-1]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in kept)]
+    if kept:
+        write_text(state, "\n".join(lines) + "\n")
+    else:
+        state.unlink()
+    return latest(run)

@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import kpt_tools
-from kpt_tools.errors import EngineError
+from kpt_tools.errors import EngineError, OutOfMemoryError
 from kpt_tools.fsio import make_folder
 from kpt_tools.odapi import events
 
 OnEvent = Callable[[dict[str, Any]], None]
 
+_OUT_OF_MEMORY = re.compile(r"ResourceExhausted|OOM when allocating|bad_alloc|MemoryError|Cannot allocate memory")
+_TAIL = 20
+"""Lines at the end of the log in which the words for a lack of memory count."""
+_OOM_COUNTERS = (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events"))
 _EXCEPTION_LINE = re.compile(r"^(?:[A-Za-z_][\w.]*\.)?(\w*(?:Error|Exception|Interrupt))(?::|$)")
 
 
@@ -52,10 +56,12 @@ def run_child(
         what: the name of the process in messages.
 
     Raises:
+        OutOfMemoryError: memory was not enough.
         EngineError: the child failed, or was killed; the message has its last error and the log's path.
         Exception: whatever `feed` raised; the child is killed then.
     """
     make_folder(log.parent)
+    kills = oom_kills()
     with log.open("a", encoding="utf-8") as sink:
         sink.write(f"$ {' '.join(command)}\n")
         sink.flush()
@@ -64,7 +70,7 @@ def run_child(
     if feeder.error is not None:
         raise feeder.error
     if process.returncode != 0 and not interrupted:
-        raise EngineError(describe_failure(process.returncode, log, what))
+        raise failure(process.returncode, log, what, oom_killed=oom_kills() > kills)
     return ChildResult(interrupted, log)
 
 
@@ -154,22 +160,39 @@ def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return result
 
 
-def describe_failure(returncode: int, log: Path, what: str = "the OD API's process") -> str:
-    """One line on why a child failed, from its exit status and the end of its log."""
+def failure(returncode: int, log: Path, what: str = "the OD API's process", *, oom_killed: bool) -> EngineError:
+    """The error for a child that failed, from its exit status and the end of its log.
+
+    Args:
+        returncode: of the child; negative for a signal.
+        log: its output.
+        what: the name of the process in messages.
+        oom_killed: whether the system killed a process for lack of memory while the child ran.
+    """
+    advice = f"(log: {log}). Use a smaller --batch-size or a smaller template; kpt-tools doctor shows the free memory."
     if returncode == -signal.SIGKILL:
-        return (
-            f"{what} was killed by the system, most often for lack of memory (log: {log}). "
-            "Use a smaller --batch-size or a smaller template; kpt-tools doctor shows the free memory."
-        )
+        if oom_killed:
+            return OutOfMemoryError(f"{what} was killed by the system for lack of memory {advice}")
+        return EngineError(f"{what} was killed (signal 9), by a person or for lack of memory {advice}")
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     start = max((i for i, line in enumerate(lines) if line.startswith("$ ")), default=0)
     errors = [line.strip() for line in lines[start:] if _EXCEPTION_LINE.match(line)]
     last = errors[-1] if errors else (lines[-1].strip() if lines else "no output")
-    if "ResourceExhausted" in last or "OOM when allocating" in last:
-        return f"out of memory: {_shorten(last)} (log: {log}). Use a smaller --batch-size or a smaller template."
+    if _OUT_OF_MEMORY.search("\n".join([last, *lines[start:][-_TAIL:]])):
+        return OutOfMemoryError(f"out of memory: {_shorten(last)} {advice}")
     if returncode < 0:
-        return f"{what} died of signal {-returncode} after: {_shorten(last)} (log: {log})."
-    return f"{what} failed: {_shorten(last)} (whole log: {log})."
+        return EngineError(f"{what} died of signal {-returncode} after: {_shorten(last)} (log: {log}).")
+    return EngineError(f"{what} failed: {_shorten(last)} (whole log: {log}).")
+
+
+def oom_kills() -> int:
+    """How often the system has killed a process for lack of memory since it started; 0 where it does not tell."""
+    count = 0
+    for path in _OOM_COUNTERS:
+        if path.is_file():
+            numbers = re.findall(r"^oom_kill (\d+)$", path.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
+            count += sum(map(int, numbers))
+    return count
 
 
 def _shorten(line: str, limit: int = 300) -> str:

@@ -16,8 +16,11 @@ def train_command(
     precision: str,
     seed: int,
     transfer: str,
+    ema: float = 0.0,
+    validate_every: int = 0,
+    one_batch: bool = False,
 ) -> list[str]:
-    """`model_main_tf2` through the compatibility layer."""
+    """`model_main_tf2` through the compatibility layer, with our own flags."""
     return program(
         "train",
         f"--pipeline_config_path={pipeline_config}",
@@ -28,6 +31,9 @@ def train_command(
         f"--kpt_precision={precision}",
         f"--kpt_seed={seed}",
         f"--kpt_transfer={transfer}",
+        f"--kpt_ema={ema}",
+        f"--kpt_validate_every={validate_every}",
+        f"--kpt_one_batch={str(one_batch).lower()}",
     )
 
 

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kpt_tools import errors
-from kpt_tools.config.train import TrainConfig
+from kpt_tools.config.train import BEST_METRICS, TrainConfig
+from kpt_tools.entities import LabelMap
 from kpt_tools.errors import ConfigError, EngineError
 from kpt_tools.fsio import make_folder, read_json, read_text, write_text
 from kpt_tools.odapi import (
+    adjust,
     checkpoints,
-    commands,
     pipeline_config,
     precision,
     run_config,
     transfer,
     transfer_names,
     transfer_plan,
+    validation,
 )
-from kpt_tools.odapi.child import run_child
 from kpt_tools.odapi.pipeline_config import Message
 from kpt_tools.pipeline.label_map import format_label_map, read_label_map
-from kpt_tools.stages.run_manifest import run_manifest
+from kpt_tools.stages.best_checkpoint import Best, read_best
+from kpt_tools.stages.eval_truth import count_records, find_shards
+from kpt_tools.stages.preflight import preflight
+from kpt_tools.stages.run_manifest import FILE_NAME as RUN_NAME
+from kpt_tools.stages.run_manifest import read_run, run_manifest
+from kpt_tools.stages.train_preview import draw_first_batch
+from kpt_tools.stages.train_supervisor import CONFIG_NAME, LOG_NAME, RESULTS_NAME, Progress, Supervisor
+from kpt_tools.stages.train_validation import Validator, stride
 
-CONFIG_NAME = "pipeline.config"
 LABEL_MAP_NAME = "label_map.pbtxt"
-LOG_NAME = "train.log"
-RESULTS_NAME = "results.csv"
+
+__all__ = ["CONFIG_NAME", "LABEL_MAP_NAME", "LOG_NAME", "RESULTS_NAME", "TrainResult", "train"]
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -46,6 +53,8 @@ class TrainResult:
         resumed_from: the step that it went on from; 0 for a new run.
         interrupted: Ctrl-C ended it early.
         losses: the last losses that were reported.
+        best: the best checkpoint; None if nothing was validated.
+        stopped_early: why it ended before the last step by itself, or None.
     """
 
     run: Path
@@ -54,6 +63,8 @@ class TrainResult:
     resumed_from: int
     interrupted: bool
     losses: dict[str, float]
+    best: Best | None = None
+    stopped_early: str | None = None
 
 
 def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainResult:
@@ -61,7 +72,8 @@ def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainR
 
     Args:
         config: the settings.
-        on_event: called with each event of the child process (phase, step, checkpoint, ...).
+        on_event: called with each event of the child process (phase, step, checkpoint, ...), and with those of this
+            side (preflight, adjusted, validated).
 
     Raises:
         ConfigError: the config cannot work, or the run folder belongs to another model.
@@ -78,29 +90,66 @@ def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainR
     run_config.check(resolved, inputs, label_map, str(config.config))
     before = checkpoints.latest(config.run)
     _refuse_other_model(config.run, resolved, before)
+    _refuse_other_averages(config, before)
     if before is None:
         _prepare_transfer(config.run, resolved)
+    found = preflight(config, resolved, inputs.train_records, label_map)
+    on_event({"kind": "preflight", **vars(found)})
+    if found.batch_size != resolved.train_config.batch_size:
+        adjust.set_batch_size(resolved, found.batch_size)
+    progress = _progress(config.run, before)
     make_folder(config.run)
     write_text(config.run / LABEL_MAP_NAME, format_label_map(label_map))
-    write_text(config.run / CONFIG_NAME, pipeline_config.format(resolved))
     files = {"config": config.config, "label_map": inputs.label_map}
     with run_manifest(config.run, "train", config, files) as manifest:
         manifest["eval_records"] = [str(Path(path).resolve()) for path in inputs.eval_records]
         manifest["train_records"] = [str(Path(path).resolve()) for path in inputs.train_records]
         manifest["transfer"] = _transferred(config.run)
-
-        def watch(event: dict[str, Any]) -> None:
-            if event["kind"] == "refused":
-                raise getattr(errors, event["error"], EngineError)(event["message"])
-            if event["kind"] == "transfer":
-                manifest["transfer"] = {name: value for name, value in event.items() if name != "kind"}
-            on_event(event)
-
-        result = _run(config, resolved, before.step if before else 0, watch)
+        with _recorded(manifest, progress):
+            result = _run(config, resolved, label_map, progress, _watch(manifest, resolved, label_map, on_event))
         manifest["result"] = {"step": result.step, "steps": result.steps, "losses": result.losses}
+        manifest["stopped_early"] = result.stopped_early
         if result.interrupted:
             manifest["status"] = "interrupted"
     return result
+
+
+def _watch(manifest: dict[str, Any], resolved: Message, label_map: LabelMap, on_event: OnEvent) -> OnEvent:
+    """Hands events on, and does what they ask for."""
+
+    def watch(event: dict[str, Any]) -> None:
+        if event["kind"] == "refused":
+            raise getattr(errors, event["error"], EngineError)(event["message"])
+        if event["kind"] == "transfer":
+            manifest["transfer"] = {name: value for name, value in event.items() if name != "kind"}
+        if event["kind"] == "first_batch":
+            event = event | {"picture": _drawn(Path(event["path"]), resolved, label_map)}
+        on_event(event)
+
+    return watch
+
+
+def _drawn(batch: Path, resolved: Message, label_map: LabelMap) -> Path:
+    picture = draw_first_batch(batch, run_config.metadata_of(resolved, label_map))
+    batch.unlink()
+    return picture
+
+
+@contextlib.contextmanager
+def _recorded(manifest: dict[str, Any], progress: Progress) -> Iterator[None]:
+    """Write down what the training changed by itself, however it ends."""
+    try:
+        yield
+    finally:
+        manifest["adjustments"] = [adjustment.to_dict() for adjustment in progress.adjustments]
+
+
+def _progress(run: Path, before: checkpoints.CheckpointFile | None) -> Progress:
+    """Where an earlier start left off: its changes of batch size and learning rate hold on."""
+    if before is None or not (run / RUN_NAME).is_file():
+        return Progress()
+    rows = read_run(run).get("adjustments") or []
+    return Progress(tuple(adjust.Adjustment(**row) for row in rows), resumed_from=before.step)
 
 
 def _check_settings(config: TrainConfig) -> None:
@@ -108,8 +157,14 @@ def _check_settings(config: TrainConfig) -> None:
         raise ConfigError(f"--precision '{config.precision}'; expected one of {', '.join(precision.CHOICES)}.")
     if config.transfer not in transfer_plan.CHOICES:
         raise ConfigError(f"--transfer '{config.transfer}'; expected one of {', '.join(transfer_plan.CHOICES)}.")
+    if config.best_metric not in BEST_METRICS:
+        raise ConfigError(f"--best-metric '{config.best_metric}'; expected one of {', '.join(BEST_METRICS)}.")
     if config.steps is not None and config.steps < 1:
         raise ConfigError(f"--steps {config.steps}; expected at least 1.")
+    if config.patience < 0:
+        raise ConfigError(f"--patience {config.patience}; expected 0 (never stop early) or more.")
+    if not 0.0 <= config.ema < 1.0:
+        raise ConfigError(f"--ema {config.ema:g}; expected 0 (none), or a number below 1 such as 0.998.")
 
 
 def _prepare_transfer(run: Path, resolved: Message) -> None:
@@ -133,6 +188,18 @@ def _refuse_other_model(run: Path, resolved: Message, before: checkpoints.Checkp
         )
 
 
+def _refuse_other_averages(config: TrainConfig, before: checkpoints.CheckpointFile | None) -> None:
+    """The weights of a run with averages mean something else than those of one without."""
+    if before is None or not (config.run / RUN_NAME).is_file():
+        return
+    earlier = (read_run(config.run).get("config") or {}).get("ema", 0.0)
+    if bool(earlier) != bool(config.ema):
+        raise ConfigError(
+            f"{config.run}: was begun with --ema {earlier:g}, now it is --ema {config.ema:g}. "
+            "Use the same, or another --run."
+        )
+
+
 def _transferred(run: Path) -> dict[str, Any] | None:
     """What a run that is resumed took over from its fine-tune checkpoint; None if it began from scratch."""
     path = run / transfer.FILE_NAME
@@ -142,66 +209,45 @@ def _transferred(run: Path) -> dict[str, Any] | None:
     return {name: value for name, value in report.items() if name != "variables"}
 
 
-def _run(config: TrainConfig, resolved: Message, start: int, on_event: OnEvent) -> TrainResult:
+def _run(
+    config: TrainConfig, resolved: Message, label_map: LabelMap, progress: Progress, on_event: OnEvent
+) -> TrainResult:
     steps = int(resolved.train_config.num_steps)
+    start = progress.resumed_from
     if start >= steps:
-        return TrainResult(config.run, start, steps, start, False, {})
-    command = commands.train_command(
-        config.run / CONFIG_NAME,
-        config.run,
-        steps=steps,
-        checkpoint_every=config.checkpoint_every or min(1000, max(50, steps // 5)),
-        precision=precision.resolve(config.precision),
-        seed=config.seed,
-        transfer=config.transfer,
-    )
-    losses: dict[str, float] = {}
-
-    with _Results(config.run / RESULTS_NAME) as results:
-
-        def watch(event: dict[str, Any]) -> None:
-            if event["kind"] == "step":
-                losses.update(event["losses"])
-                results.add(event)
-            on_event(event)
-
-        child = run_child(command, config.run / LOG_NAME, watch)
+        return TrainResult(config.run, start, steps, start, False, {}, read_best(config.run))
+    validator, every = _validator(config, resolved, label_map, on_event)
+    progress = Supervisor(config, resolved, validator, every, progress, on_event).run()
     after = checkpoints.latest(config.run)
-    if not child.interrupted and (after is None or after.step != steps):
+    ended = progress.interrupted or progress.stopped_early is not None
+    if not ended and (after is None or after.step != steps):
         found = f"step {after.step}" if after else "none"
         raise EngineError(
             f"{config.run}: the training ended without the checkpoint of step {steps} "
-            f"(found: {found}; log: {child.log})."
+            f"(found: {found}; log: {config.run / LOG_NAME})."
         )
-    return TrainResult(config.run, after.step if after else 0, steps, start, child.interrupted, losses)
+    return TrainResult(
+        run=config.run,
+        step=after.step if after else 0,
+        steps=steps,
+        resumed_from=start,
+        interrupted=progress.interrupted,
+        losses=progress.losses,
+        best=read_best(config.run),
+        stopped_early=progress.stopped_early,
+    )
 
 
-class _Results:
-    """results.csv: one row per progress event; a resumed run appends."""
-
-    _COLUMNS = ("step", "images_per_s", "learning_rate")
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._losses: list[str] | None = None
-
-    def __enter__(self) -> _Results:
-        exists = self._path.is_file() and self._path.stat().st_size > 0
-        if exists:
-            with self._path.open(encoding="utf-8", newline="") as handle:
-                header = next(csv.reader(handle), [])
-            self._losses = header[len(self._COLUMNS) :]
-        self._handle = self._path.open("a", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._handle)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._handle.close()
-
-    def add(self, event: dict[str, Any]) -> None:
-        if self._losses is None:
-            self._losses = sorted(event["losses"])
-            self._writer.writerow([*self._COLUMNS, *self._losses])
-        row = [event["step"], f"{event['images_per_s']:.3f}", f"{event['learning_rate']:.6g}"]
-        self._writer.writerow([*row, *(f"{event['losses'].get(name, float('nan')):.6g}" for name in self._losses)])
-        self._handle.flush()
+def _validator(
+    config: TrainConfig, resolved: Message, label_map: LabelMap, on_event: OnEvent
+) -> tuple[Validator | None, int]:
+    patterns = run_config.inputs_of(resolved, str(config.config)).eval_records
+    if not config.validate or config.overfit_one_batch or not patterns:
+        return None, 0
+    shards = find_shards(patterns)
+    images = count_records(shards)
+    every = stride(images)
+    if every > 1:
+        on_event({"kind": "sampled", "images": images, "every": every})
+    make_folder(config.run / validation.FOLDER)
+    return Validator(config, run_config.metadata_of(resolved, label_map), shards), every

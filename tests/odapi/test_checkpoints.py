@@ -48,3 +48,13 @@ def test_exists_wants_index_and_data(tmp_path) -> None:
     assert not checkpoints.exists(tmp_path / "ckpt-0")
     (tmp_path / "ckpt-0.data-00000-of-00001").write_bytes(b"d")
     assert checkpoints.exists(tmp_path / "ckpt-0")
+
+
+def test_the_latest_can_be_forgotten_and_so_on_to_the_first(tmp_path) -> None:
+    write_checkpoint(tmp_path, "ckpt-1")
+    write_checkpoint(tmp_path, "ckpt-40")
+    assert checkpoints.forget_latest(tmp_path) == checkpoints.CheckpointFile(tmp_path / "ckpt-1", 1)
+    assert (tmp_path / "ckpt-40.index").exists()
+    assert checkpoints.forget_latest(tmp_path) is None
+    assert checkpoints.forget_latest(tmp_path) is None
+    assert not (tmp_path / "checkpoint").exists()

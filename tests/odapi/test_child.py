@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from kpt_tools.errors import EngineError
+from kpt_tools.errors import EngineError, OutOfMemoryError
 from kpt_tools.odapi import events
-from kpt_tools.odapi.child import child_environment, run_child
+from kpt_tools.odapi.child import child_environment, failure, run_child
 
 
 def script(body: str) -> list[str]:
@@ -42,7 +42,9 @@ def test_events_arrive_and_everything_is_logged(tmp_path) -> None:
             id="out-of-memory",
         ),
         pytest.param(
-            "import os; os.kill(os.getpid(), 9)", "killed by the system, most often for lack of memory", id="sigkill"
+            "import os; os.kill(os.getpid(), 9)",
+            r"killed \(signal 9\), by a person or for lack of memory",
+            id="sigkill",
         ),
         pytest.param("import os; print('x'); os.kill(os.getpid(), 15)", "died of signal 15 after: x", id="sigterm"),
         pytest.param("import sys; print('bad words'); sys.exit(3)", "failed: bad words", id="exit-status"),
@@ -51,6 +53,28 @@ def test_events_arrive_and_everything_is_logged(tmp_path) -> None:
 def test_a_failing_child_is_one_clear_error(tmp_path, body: str, match: str) -> None:
     with pytest.raises(EngineError, match=match):
         run_child(script(body), tmp_path / "log", lambda event: None)
+
+
+@pytest.mark.parametrize(
+    ("returncode", "last_line", "oom_killed"),
+    [
+        pytest.param(-9, "", True, id="killed-by-the-system"),
+        pytest.param(1, "ResourceExhaustedError: OOM when allocating tensor", False, id="tensorflow"),
+        pytest.param(-6, "terminate called after throwing an instance of 'std::bad_alloc'", False, id="c++"),
+        pytest.param(1, "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 2 GiB", False, id="numpy"),
+    ],
+)
+def test_a_lack_of_memory_is_an_error_of_its_own(tmp_path, returncode: int, last_line: str, oom_killed: bool) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"$ program\nsome words\n{last_line}\n")
+    assert isinstance(failure(returncode, log, oom_killed=oom_killed), OutOfMemoryError)
+
+
+@pytest.mark.parametrize("returncode", [-9, 1, -11])
+def test_other_failures_are_none_of_memory(tmp_path, returncode: int) -> None:
+    log = tmp_path / "log"
+    log.write_text("$ program\nValueError: no such flag\n")
+    assert type(failure(returncode, log, oom_killed=False)) is EngineError
 
 
 def test_an_old_failure_in_the_log_is_not_reported_again(tmp_path) -> None:

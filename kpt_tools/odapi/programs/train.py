@@ -22,13 +22,21 @@ def main() -> None:
     flags.DEFINE_integer("kpt_seed", None, "Seed of weights, shuffling and augmentation.")
     flags.DEFINE_string("kpt_precision", "float32", "float32 or bfloat16.")
     flags.DEFINE_string("kpt_transfer", "match", "What to take from fine_tune_checkpoint: match, detection or full.")
+    flags.DEFINE_float("kpt_ema", 0.0, "Decay of the weights' moving average; 0 for none.")
+    flags.DEFINE_integer("kpt_validate_every", 0, "Look at each so-many-th validation picture; 0: at none.")
+    flags.DEFINE_boolean("kpt_one_batch", False, "Train on the first batch only.")
 
     def run(argv: list[str]) -> None:
         apply_precision(flags.FLAGS.kpt_precision)
         _use_one_device_strategy_where_there_is_one_device(tf)
-        model_lib_v2.train_loop = functools.partial(
-            train_loop.train_loop, seed=flags.FLAGS.kpt_seed, transfer_mode=flags.FLAGS.kpt_transfer
+        options = train_loop.LoopOptions(
+            seed=flags.FLAGS.kpt_seed,
+            transfer=flags.FLAGS.kpt_transfer,
+            ema=flags.FLAGS.kpt_ema,
+            validate_every=flags.FLAGS.kpt_validate_every,
+            one_batch=flags.FLAGS.kpt_one_batch,
         )
+        model_lib_v2.train_loop = functools.partial(train_loop.train_loop, options=options)
         model_main_tf2.main(argv)
 
     tf.compat.v1.app.run(run, argv=sys.argv)

@@ -1,0 +1,77 @@
+"""Saving a training and finding it again, also after a damaged checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kpt_tools.errors import DataError
+from kpt_tools.odapi import events
+from kpt_tools.odapi.train_parts import Parts
+from kpt_tools.odapi.weight_averages import WeightAverages
+
+CHECKPOINTS_KEPT = 3
+
+
+class TrainState:
+    """Model, optimizer and step on disk.
+
+    Args:
+        parts: of the run.
+        averages: saved too, if given.
+        model_dir: the run folder.
+    """
+
+    def __init__(self, parts: Parts, averages: WeightAverages | None, model_dir: str) -> None:
+        import tensorflow as tf
+
+        self._parts = parts
+        self._averages = averages
+        more = {} if averages is None else {"shadows": averages.shadows}
+        self._checkpoint = tf.train.Checkpoint(
+            step=parts.global_step, model=parts.model, optimizer=parts.optimizer, **more
+        )
+        self._manager = tf.train.CheckpointManager(self._checkpoint, model_dir, max_to_keep=CHECKPOINTS_KEPT)
+
+    @property
+    def saved(self) -> bool:
+        """Whether there is any checkpoint."""
+        return bool(self._manager.latest_checkpoint)
+
+    def resume(self) -> None:
+        """Go on from the newest checkpoint that can be read; a new run stays as it is.
+
+        Raises:
+            DataError: there are checkpoints, and none can be read.
+        """
+        paths = list(reversed(self._manager.checkpoints))
+        for path in paths:
+            reason = damage(path)
+            if reason is None:
+                self._checkpoint.restore(path)
+                if self._averages is not None:
+                    self._averages.swap()
+                events.emit("resumed", step=int(self._parts.global_step), checkpoint=path)
+                return
+            events.emit("damaged_checkpoint", checkpoint=path, reason=reason)
+        if paths:
+            raise DataError(
+                f"{Path(paths[0]).parent}: none of its {len(paths)} checkpoints can be read. "
+                "Train anew into another folder with --run."
+            )
+
+    def save(self, step: int) -> str:
+        """Write a checkpoint named after the step; its model has the averages, if there are any."""
+        return str(self._manager.save(checkpoint_number=step))
+
+
+def damage(prefix: str) -> str | None:
+    """Why a checkpoint cannot be read, in words; None if all its values can (checksums included)."""
+    import tensorflow as tf
+
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as exc:
+        return next(iter(str(exc).splitlines()), type(exc).__name__)
+    return None
