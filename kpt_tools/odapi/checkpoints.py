@@ -57,9 +57,9 @@ def forget_latest(run: Path) -> CheckpointFile | None:
         return None
     names = [Path(name).name for name in _ALL.findall(state.read_text(encoding="utf-8", errors="replace"))]
     kept = [name for name in names if name != last.prefix.name and exists(run / name)]
-    lines = [f'model_checkpoint_path: "{kept[-1]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in kept)]
-    if kept:
-        write_text(state, "\n".join(lines) + "\n")
-    else:
+    if not kept:
         state.unlink()
+        return None
+    lines = [f'model_checkpoint_path: "{kept[-1]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in kept)]
+    write_text(state, "\n".join(lines) + "\n")
     return latest(run)

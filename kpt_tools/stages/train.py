@@ -16,6 +16,7 @@ from kpt_tools.fsio import make_folder, read_json, read_text, write_text
 from kpt_tools.odapi import (
     adjust,
     checkpoints,
+    commands,
     pipeline_config,
     precision,
     run_config,
@@ -217,7 +218,8 @@ def _run(
     if start >= steps:
         return TrainResult(config.run, start, steps, start, False, {}, read_best(config.run))
     validator, every = _validator(config, resolved, label_map, on_event)
-    progress = Supervisor(config, resolved, validator, every, progress, on_event).run()
+    command = _command(config, steps, every)
+    progress = Supervisor(config.run, resolved, command, validator, progress, on_event).run()
     after = checkpoints.latest(config.run)
     ended = progress.interrupted or progress.stopped_early is not None
     if not ended and (after is None or after.step != steps):
@@ -235,6 +237,21 @@ def _run(
         losses=progress.losses,
         best=read_best(config.run),
         stopped_early=progress.stopped_early,
+    )
+
+
+def _command(config: TrainConfig, steps: int, validate_every: int) -> list[str]:
+    return commands.train_command(
+        config.run / CONFIG_NAME,
+        config.run,
+        steps=steps,
+        checkpoint_every=config.checkpoint_every or min(1000, max(50, steps // 5)),
+        precision=precision.resolve(config.precision),
+        seed=config.seed,
+        transfer=config.transfer,
+        ema=config.ema,
+        validate_every=validate_every,
+        one_batch=config.overfit_one_batch,
     )
 
 

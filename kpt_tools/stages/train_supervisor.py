@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kpt_tools.config.train import TrainConfig
 from kpt_tools.errors import EngineError, OutOfMemoryError
 from kpt_tools.fsio import write_text
-from kpt_tools.odapi import checkpoints, commands, pipeline_config, precision
+from kpt_tools.odapi import checkpoints, pipeline_config
 from kpt_tools.odapi.adjust import BATCH_SIZE, LEARNING_RATE, Adjustment, apply
 from kpt_tools.odapi.child import ChildResult, run_child
 from kpt_tools.odapi.pipeline_config import Message
@@ -49,27 +48,25 @@ class Supervisor:
     """Starts the training child, as often as it takes.
 
     Args:
-        config: of the command.
-        resolved: the pipeline.config for the run folder, without adjustments.
+        run: the run folder.
+        resolved: the pipeline.config for it, without adjustments.
+        command: of the child; it reads the pipeline.config in the run folder.
         validator: measures what the child detects; None: no validation.
-        validate_every: each so-many-th picture.
         progress: where an earlier start left off.
         on_event: called with each event of the child, and with ``adjusted`` and ``validated`` of this class.
     """
 
     def __init__(
         self,
-        config: TrainConfig,
+        run: Path,
         resolved: Message,
+        command: Sequence[str],
         validator: Validator | None,
-        validate_every: int,
         progress: Progress,
         on_event: OnEvent,
     ) -> None:
-        self._config, self._resolved = config, resolved
-        self._validator, self._validate_every = validator, validate_every
-        self._progress, self._on_event = progress, on_event
-        self._steps = int(resolved.train_config.num_steps)
+        self._run, self._resolved, self._command = run, resolved, command
+        self._validator, self._progress, self._on_event = validator, progress, on_event
         self._diverged: dict[str, Any] | None = None
         self._cut_at: int | None = None
 
@@ -82,7 +79,7 @@ class Supervisor:
         """
         while True:
             adjusted = apply(self._resolved, self._progress.adjustments)
-            write_text(self._config.run / CONFIG_NAME, pipeline_config.format(adjusted))
+            write_text(self._run / CONFIG_NAME, pipeline_config.format(adjusted))
             try:
                 child = self._child()
             except OutOfMemoryError as exc:
@@ -94,22 +91,9 @@ class Supervisor:
             self._cut_rate(self._diverged)
 
     def _child(self) -> ChildResult:
-        run = self._config.run
-        command = commands.train_command(
-            run / CONFIG_NAME,
-            run,
-            steps=self._steps,
-            checkpoint_every=self._config.checkpoint_every or min(1000, max(50, self._steps // 5)),
-            precision=precision.resolve(self._config.precision),
-            seed=self._config.seed,
-            transfer=self._config.transfer,
-            ema=self._config.ema,
-            validate_every=self._validate_every if self._validator else 0,
-            one_batch=self._config.overfit_one_batch,
-        )
         self._diverged = None
-        with CsvLog(run / RESULTS_NAME) as results:
-            return run_child(command, run / LOG_NAME, lambda event: self._watch(event, results))
+        with CsvLog(self._run / RESULTS_NAME) as results:
+            return run_child(self._command, self._run / LOG_NAME, lambda event: self._watch(event, results))
 
     def _watch(self, event: dict[str, Any], results: CsvLog) -> None:
         kind = event["kind"]
@@ -139,12 +123,12 @@ class Supervisor:
         cuts = sum(a.setting == LEARNING_RATE for a in self._progress.adjustments)
         if cuts >= MAX_RATE_CUTS:
             raise EngineError(
-                f"{self._config.run}: {reason} at step {step}, after {cuts} cuts of the learning rate. Look at the "
+                f"{self._run}: {reason} at step {step}, after {cuts} cuts of the learning rate. Look at the "
                 "data (kpt-tools check, first_batch.jpg in the run folder), or set a lower --learning-rate."
             )
         start = self._last_step()
         if start and start == self._cut_at:  # it was no good checkpoint, then
-            checkpoints.forget_latest(self._config.run)
+            checkpoints.forget_latest(self._run)
         self._cut_at = start
         self._adjust(LEARNING_RATE, RATE_CUT, f"step {step}: {reason}")
 
@@ -154,5 +138,5 @@ class Supervisor:
         self._on_event({"kind": "adjusted", **adjustment.to_dict()})
 
     def _last_step(self) -> int:
-        last = checkpoints.latest(self._config.run)
+        last = checkpoints.latest(self._run)
         return last.step if last else 0

@@ -11,15 +11,11 @@ import time
 
 import numpy as np
 import pytest
+from tiny_project import make_project, run_command
 
-from kpt_tools.config.make_config import MakeConfigConfig
-from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
 from kpt_tools.config.train import TrainConfig
-from kpt_tools.demo.pliers import make_pliers
 from kpt_tools.errors import ConfigError
 from kpt_tools.odapi import checkpoints
-from kpt_tools.stages.make_config import make_config
-from kpt_tools.stages.make_tfrecord import make_tfrecord
 from kpt_tools.stages.train import train
 
 pytest.importorskip("object_detection")
@@ -29,36 +25,7 @@ pytestmark = [pytest.mark.odapi, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A project folder with records and a config of the CPU template."""
-    folder = tmp_path_factory.mktemp("project")
-    made = make_pliers(folder / "pliers", 12, 3, (160, 120))
-    records = folder / "dataset" / "tfrecord"
-    make_tfrecord(
-        MakeTfrecordConfig(
-            annotations=made.annotations,
-            images=made.images,
-            out=records,
-            label_map=folder / "label_maps" / "label_map.pbtxt",
-            keep_empty=True,
-        )
-    )
-    size = "model.center_net.image_resizer.keep_aspect_ratio_resizer"
-    make_config(
-        MakeConfigConfig(
-            records=records,
-            template="centernet_cpu_256_kpts",
-            out=folder / "pipeline.config",
-            batch_size=2,
-            steps=7,
-            overrides=(f"{size}.min_dimension=128", f"{size}.max_dimension=128"),
-        )
-    )
-    return folder
-
-
-def command(project, *arguments: str, timeout: int = 240) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kpt_tools", *arguments], cwd=project, capture_output=True, text=True, timeout=timeout
-    )
+    return make_project(tmp_path_factory.mktemp("project"))
 
 
 def test_killed_training_resumes_to_the_exact_step_and_the_road_goes_on(project) -> None:
@@ -79,7 +46,7 @@ def test_killed_training_resumes_to_the_exact_step_and_the_road_goes_on(project)
     assert json.loads((run / "run.json").read_text())["status"] == "running"
     _wait_for_the_orphan(run)
 
-    done = command(project, "train", "--checkpoint-every", "2")
+    done = run_command(project, "train", "--checkpoint-every", "2")
     assert done.returncode == 0, done.stderr
     assert "Trained to step 7" in done.stdout
     last = checkpoints.latest(run)
@@ -91,17 +58,17 @@ def test_killed_training_resumes_to_the_exact_step_and_the_road_goes_on(project)
     log = (run / "train.log").read_text()
     assert '"statistics_batches": 0' not in log.split('"kind": "checkpoint"')[-1]
 
-    again = command(project, "train")
+    again = run_command(project, "train")
     assert again.returncode == 0
     assert "already trained to step 7 of 7" in again.stdout
 
-    evaluated = command(project, "eval")
+    evaluated = run_command(project, "eval")
     assert evaluated.returncode == 0, evaluated.stderr
     assert "sigma 0.05" in evaluated.stdout
-    exported = command(project, "export")
+    exported = run_command(project, "export")
     assert exported.returncode == 0, exported.stderr
     assert "Up to date" in exported.stdout
-    inferred = command(project, "infer", "pliers/images", "--min-score", "0.0")
+    inferred = run_command(project, "infer", "pliers/images", "--min-score", "0.0")
     assert inferred.returncode == 0, inferred.stderr
     rows = json.loads((project / "predictions" / "predictions.json").read_text())
     assert len(rows) > 0
