@@ -19,5 +19,4 @@ class StopSignal:
         self._seen = True
 
     def __call__(self) -> bool:
-        """Whether to stop."""
         return self._seen or os.getppid() != self._parent

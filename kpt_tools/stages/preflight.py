@@ -12,8 +12,8 @@ from kpt_tools.config.records_manifest import RecordsManifest, read_manifest
 from kpt_tools.config.train import TrainConfig
 from kpt_tools.entities import LabelMap
 from kpt_tools.errors import ConfigError
-from kpt_tools.odapi.memory import Needs, needs_of
 from kpt_tools.odapi.pipeline_config import Message
+from kpt_tools.odapi.training_memory import Needs, needs_of
 
 AUTO = "auto"
 _GB = 1e9

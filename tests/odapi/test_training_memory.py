@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kpt_tools.odapi import memory, pipeline_config
+from kpt_tools.odapi import pipeline_config, training_memory
 
 pytest.importorskip("object_detection")
 
@@ -10,10 +10,10 @@ SQUARE = "fixed_shape_resizer {{ height: {0} width: {0} }}"
 LETTERBOX = "keep_aspect_ratio_resizer {{ min_dimension: {0} max_dimension: {0} }}"
 
 
-def needs(extractor: str, side: int = 512, resizer: str = SQUARE) -> memory.Needs:
+def needs(extractor: str, side: int = 512, resizer: str = SQUARE) -> training_memory.Needs:
     size = resizer.format(side)
     text = f'model {{ center_net {{ feature_extractor {{ type: "{extractor}" }} image_resizer {{ {size} }} }} }}'
-    return memory.needs_of(pipeline_config.parse(text, "pipeline.config"))
+    return training_memory.needs_of(pipeline_config.parse(text, "pipeline.config"))
 
 
 @pytest.mark.parametrize(
