@@ -48,6 +48,13 @@ SERVE = ["starlette>=0.46", "uvicorn>=0.34", "python-multipart>=0.0.18"]
 # DeepLabCut's .h5 files are tables of pandas.
 FORMATS = ["pandas>=2", "tables>=3.9"]
 
+# Models for other engines than TensorFlow. Making ONNX takes tf2onnx (from 1.17 on it accepts today's protobuf) and
+# TensorFlow; OpenVINO models are made of ONNX ones. Running them takes the last package of each line only.
+ONNX = ["tf2onnx>=1.17", "onnx>=1.17", "onnxruntime>=1.20"]
+OPENVINO = ["openvino>=2025.0"]
+LITERT = ["ai-edge-litert>=2"]
+EXPORT = [*ONNX, *OPENVINO, *LITERT]
+
 setup(
     name="kpt-tools",
     version=VERSION,
@@ -87,10 +94,15 @@ setup(
         "annotator": ANNOTATOR,
         "serve": SERVE,
         "formats": FORMATS,
+        "onnx": ONNX,
+        "openvino": OPENVINO,
+        "litert": LITERT,
+        "export": EXPORT,
         "dev": [
             *ANNOTATOR,
             *SERVE,
             *FORMATS,
+            *EXPORT,
             "pytest>=8",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.5",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 from kpt_tools.errors import MissingDependencyError
@@ -18,6 +19,11 @@ _EXTRA_OF = {
     "starlette": "serve",
     "uvicorn": "serve",
     "python_multipart": "serve",
+    "tf2onnx": "onnx",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "openvino": "openvino",
+    "ai_edge_litert": "litert",
 }
 
 
@@ -34,9 +40,25 @@ def require(module: str, *, purpose: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as exc:
-        top = module.partition(".")[0]
-        extra = _EXTRA_OF.get(top)
-        what = f"kpt-tools[{extra}]" if extra else top
-        raise MissingDependencyError(
-            f"{purpose} needs the package '{top}', which does not import here ({exc}). Run: pip install '{what}'"
-        ) from exc
+        raise _missing(module, purpose, f"does not import here ({exc})") from exc
+
+
+def check_installed(module: str, *, purpose: str) -> None:
+    """Say what to install if a package is not there, without importing it.
+
+    Args:
+        module: name of the package.
+        purpose: what the caller wants it for, as a noun phrase for the message.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise _missing(module, purpose, "is not installed")
+
+
+def _missing(module: str, purpose: str, problem: str) -> MissingDependencyError:
+    top = module.partition(".")[0]
+    extra = _EXTRA_OF.get(top)
+    what = f"kpt-tools[{extra}]" if extra else top
+    return MissingDependencyError(f"{purpose} needs the package '{top}', which {problem}. Run: pip install '{what}'")

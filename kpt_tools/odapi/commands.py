@@ -49,3 +49,31 @@ def export_command(
 def import_movenet_command(pipeline_config: Path, weights: Path, out: Path) -> list[str]:
     """Write the weights of MoveNet as a checkpoint of the OD API to `out`."""
     return program("import_movenet", f"--config={pipeline_config}", f"--weights={weights}", f"--out={out}")
+
+
+def fixed_graph_command(model: Path, out: Path) -> list[str]:
+    """Write the checkpoint of an exported folder as a graph of fixed size to the folder `out`."""
+    return program("fixed_graph", f"--model={model}", f"--out={out}")
+
+
+def tflite_command(graph: Path, out: Path, precision: str, calibration: Path | None = None) -> list[str]:
+    """Convert a graph of fixed size to TFLite."""
+    command = program("export_tflite", f"--graph={graph}", f"--out={out}", f"--precision={precision}")
+    return command + ([f"--calibration={calibration}"] if calibration else [])
+
+
+def onnx_command(graph: Path, out: Path) -> list[str]:
+    """Convert a graph of fixed size to ONNX in float32."""
+    return program("export_onnx", f"--graph={graph}", f"--out={out}")
+
+
+def reduce_onnx_command(model: Path, out: Path, precision: str, calibration: Path | None = None) -> list[str]:
+    """Make an ONNX model of lower precision of one in float32."""
+    command = program("reduce_onnx", f"--model={model}", f"--out={out}", f"--precision={precision}")
+    return command + ([f"--calibration={calibration}"] if calibration else [])
+
+
+def openvino_command(model: Path, out: Path, *, halve_weights: bool) -> list[str]:
+    """Convert an ONNX model to OpenVINO's own format."""
+    command = program("export_openvino", f"--model={model}", f"--out={out}")
+    return command + (["--halve-weights"] if halve_weights else [])

@@ -1,0 +1,72 @@
+"""Open an exported folder with the engine that was asked for."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+from kpt_tools.config.export import FLOAT32, ONNX, OPENVINO, SAVED_MODEL, TFLITE, file_of
+from kpt_tools.errors import ConfigError
+from kpt_tools.inference.engine import Engine
+from kpt_tools.inference.fixed_size import FixedSizeEngine, Network
+from kpt_tools.inference.litert import load_litert
+from kpt_tools.inference.onnx import load_onnx
+from kpt_tools.inference.openvino import load_openvino
+
+LITERT = "litert"
+
+ENGINE_OF_FORMAT = {SAVED_MODEL: SAVED_MODEL, ONNX: ONNX, OPENVINO: OPENVINO, TFLITE: LITERT}
+ENGINES = tuple(ENGINE_OF_FORMAT.values())
+
+
+def open_engine(folder: Path, engine: str = SAVED_MODEL, precision: str = FLOAT32) -> Engine:
+    """Load a model; only the engine "saved_model" imports TensorFlow.
+
+    Args:
+        folder: what `kpt-tools export` wrote.
+        engine: "saved_model", "onnx" (ONNX Runtime), "openvino" or "litert".
+        precision: of the file: "float32", "float16", "bfloat16" or "int8"; a SavedModel is float32.
+
+    Raises:
+        ConfigError: no such engine, or the folder has no model for it.
+        DataError: the description of the model is damaged.
+        MissingDependencyError: the engine's package is not installed.
+        EngineError: the model cannot be loaded.
+    """
+    folder = Path(folder)
+    model = model_of_engine(folder, engine, precision)
+    if engine == SAVED_MODEL:
+        from kpt_tools.inference.saved_model import SavedModelEngine
+
+        return SavedModelEngine(folder)
+    if not model.is_file():
+        format = model.parent.name
+        raise ConfigError(
+            f"{folder}: has no {model.relative_to(folder)}; expected a model for the engine '{engine}' in {precision}. "
+            f"Run kpt-tools export with --format {format} --precision {precision}."
+        )
+    return FixedSizeEngine(folder, model, _loader(engine, precision))
+
+
+def model_of_engine(folder: Path, engine: str, precision: str = FLOAT32) -> Path:
+    """The file that an engine opens, whether it is there or not.
+
+    Raises:
+        ConfigError: no such engine, or the SavedModel in another precision than float32.
+    """
+    if engine not in ENGINES:
+        raise ConfigError(f"engine is '{engine}'; expected one of {', '.join(ENGINES)}.")
+    if engine == SAVED_MODEL and precision != FLOAT32:
+        raise ConfigError(f"precision is {precision} for the engine {SAVED_MODEL}; a SavedModel is always {FLOAT32}.")
+    format = next(format for format, own in ENGINE_OF_FORMAT.items() if own == engine)
+    return folder / file_of(format, precision)
+
+
+def _loader(engine: str, precision: str) -> Callable[[Path], Network]:
+    loaders: dict[str, Callable[[Path], Network]] = {
+        ONNX: load_onnx,
+        OPENVINO: functools.partial(load_openvino, precision=precision),
+        LITERT: load_litert,
+    }
+    return loaders[engine]
