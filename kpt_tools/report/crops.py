@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ _REACH = 0.5
 _GROUND = (128, 132, 140)
 _WEIGHT = 1.7
 _JPEG_QUALITY = 82
+_POINT_PX = 5.0
+_Rectangle = tuple[float, float, float, float]
 
 
 def object_picture(image: Image.Image, instance: Instance, metadata: ModelMetadata, side_px: int) -> Image.Image:
@@ -127,10 +129,13 @@ def named_picture(
     picture = object_picture(image, instance, metadata, side_px)
     draw, font = ImageDraw.Draw(picture), font_of(max(11, side_px // 26))
     slots = next(item for item in metadata.label_map.items if item.id == instance.category_id).keypoints
-    for index, (slot, (x, y, v)) in enumerate(zip(slots, instance.keypoints_xyv, strict=False)):
-        if v > 0 and index in names:
-            at = ((x - left) * scale, (y - top) * scale)
-            _write_name(draw, names[index], at, picture.size, font, point_colour(slot.id))
+    places = [((x - left) * scale, (y - top) * scale) for x, y, _ in instance.keypoints_xyv]
+    labelled = [v > 0 for _, _, v in instance.keypoints_xyv]
+    taken = [(x - _POINT_PX, y - _POINT_PX, x + _POINT_PX, y + _POINT_PX)
+             for (x, y), shown in zip(places, labelled, strict=True) if shown]  # fmt: skip
+    for index, (slot, at, shown) in enumerate(zip(slots, places, labelled, strict=False)):
+        if shown and index in names:
+            taken.append(_write_name(draw, names[index], at, picture.size, font, point_colour(slot.id), taken))
     return picture
 
 
@@ -196,11 +201,27 @@ def _write_name(
     size: tuple[int, int],
     font: Font,
     colour: Rgb,
-) -> None:
-    """The name on a dark plate beside its point, inside the picture."""
+    taken: Iterable[_Rectangle],
+) -> _Rectangle:
+    """The name on a dark plate beside its point: inside the picture, clear of points and plates where it can be.
+
+    Returns:
+        Left, top, right, bottom of the plate.
+    """
     left, top, right, bottom = draw.textbbox((0, 0), name, font=font)
     width, height = right - left, bottom - top
-    x = at[0] + 9 if at[0] + 9 + width < size[0] else at[0] - 9 - width
-    y = min(max(at[1] - height / 2, 2), size[1] - height - 2)
-    draw.rounded_rectangle((x - 3, y - 2, x + width + 3, y + height + 3), radius=4, fill=(16, 18, 24))
-    draw.text((x - left, y - top), name, font=font, fill=colour)
+    plates = []
+    for rise in (0, -1, 1, -2, 2):
+        for x in (at[0] + 9, at[0] - 9 - width):
+            x = min(max(x, 3), size[0] - width - 3)
+            y = min(max(at[1] - height / 2 + rise * (height + 5), 2), size[1] - height - 2)
+            plates.append((x - 3, y - 2, x + width + 3, y + height + 3))
+    plate = min(plates, key=lambda each: sum(_overlap(each, other) for other in taken))
+    draw.rounded_rectangle(plate, radius=4, fill=(16, 18, 24))
+    draw.text((plate[0] + 3 - left, plate[1] + 2 - top), name, font=font, fill=colour)
+    return plate
+
+
+def _overlap(a: _Rectangle, b: _Rectangle) -> float:
+    """The area that two rectangles share."""
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))

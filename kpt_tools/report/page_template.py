@@ -2,7 +2,7 @@
 
 PARTS = """{% macro figure(picture) %}
 <figure>
-<img src="{{ picture.source }}" alt="{{ picture.caption }}" loading="lazy">
+<img src="{{ picture.source }}" alt="{{ picture.caption }}">
 <figcaption>{{ picture.caption }}{% if picture.note %}<span>{{ picture.note }}</span>{% endif %}</figcaption>
 </figure>
 {% endmacro %}
@@ -100,23 +100,24 @@ ul.messages { margin: 10px 0 0; font-size: .92rem; }
 ul.messages, details ul { padding: 0 0 0 18px; overflow-wrap: anywhere; }
 details ul { margin: 4px 0 0; }
 ul.messages li, details li { margin: 2px 0; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(170px, 1fr)); gap: 12px; margin: 12px 0 0; }
-.grid.small { grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 12px; margin: 12px 0 0; }
+.grid.small { grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); }
 .grid.two { grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); }
 figure { margin: 0; min-width: 0; }
 figure img {
   display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 8px; background: var(--code);
 }
+.grid:not(.small, .two) figure img { aspect-ratio: 4 / 3; }
 .grid.two figure img { aspect-ratio: auto; max-height: 420px; }
 figcaption { font-size: .8rem; line-height: 1.35; margin: 5px 0 0; overflow-wrap: anywhere; }
 figcaption span { display: block; color: var(--soft); }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 6px; }
-.beside .grid.small { grid-template-columns: repeat(auto-fit, minmax(110px, 170px)); }
+.beside .grid.small { grid-template-columns: repeat(auto-fit, minmax(110px, 220px)); }
 @media (min-width: 780px) {
   .beside { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 22px; align-items: start; }
-  .beside .grid.small { grid-template-columns: repeat(2, 158px); justify-content: end; direction: rtl; }
+  .beside .grid.small { grid-template-columns: repeat(2, 220px); justify-content: end; direction: rtl; }
   .beside .grid.small figure { direction: ltr; }
-  .beside .pairs { grid-template-columns: 326px; }
+  .beside .pairs { grid-template-columns: 446px; }
 }
 .pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr)); gap: 14px;
   margin: 12px 0 0; }
@@ -146,7 +147,7 @@ footer { color: var(--soft); font-size: .85rem; padding: 44px 20px 30px; }
   .top .meaning { order: 1; flex-basis: 100%; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dt { font-size: .82rem; margin-top: 5px; }
-  .grid { grid-template-columns: 1fr 1fr; }
+  .grid, .grid.small { grid-template-columns: 1fr 1fr; }
 }
 @media print { nav { display: none; } .card { break-inside: avoid; } }
 {% block style %}{% endblock %}

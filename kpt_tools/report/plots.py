@@ -63,6 +63,8 @@ def _visibility(found: ClassStatistics) -> Plot:
 
 
 def _sizes(dataset: Dataset, names: dict[int, str]) -> Plot:
+    from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+
     sides = [side for side in map(side_of, dataset.instances) if side is not None and 0 < side < 1e6]
     if not sides:
         return Plot("", "", "")
@@ -71,7 +73,10 @@ def _sizes(dataset: Dataset, names: dict[int, str]) -> Plot:
     figure, axes = plain_figure(2.6)
     axes.hist(sides, bins=edges, color=BAR)
     axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(2**low, 2**high)))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     for border in (SMALL_PX, MEDIUM_PX):
         if 2**low < border < 2**high:
             axes.axvline(border, color=INK, linestyle=":", linewidth=1)
@@ -82,8 +87,19 @@ def _sizes(dataset: Dataset, names: dict[int, str]) -> Plot:
     return Plot("Size of objects", note, svg_text(figure))
 
 
+def _ticks(low: float, high: float) -> list[float]:
+    """Marks of a logarithmic axis: powers of two, or even steps where these are fewer than four."""
+    from matplotlib.ticker import MaxNLocator
+
+    powers = [2.0**exponent for exponent in range(math.ceil(math.log2(low)), math.floor(math.log2(high)) + 1)]
+    if len(powers) >= 4:
+        return powers
+    return [float(value) for value in MaxNLocator(6).tick_values(low, high) if low <= value <= high]
+
+
 def _places(dataset: Dataset) -> Plot:
     import numpy as np
+    from matplotlib.ticker import MaxNLocator
 
     places = []
     sizes = {image.id: (image.width, image.height) for image in dataset.images}
@@ -101,9 +117,10 @@ def _places(dataset: Dataset) -> Plot:
     axes.set(xlim=(0, 1), ylim=(1, 0), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
     axes.set_xlabel("share of the width")
     axes.set_ylabel("share of the height")
-    bar = figure.colorbar(shown, ax=axes)
+    bar = figure.colorbar(shown, ax=axes, ticks=MaxNLocator(6, integer=True), label="objects")
     bar.outline.set_visible(False)  # type: ignore[operator]
     bar.ax.tick_params(colors=INK)
+    bar.ax.yaxis.label.set_color(INK)
     return Plot("Where objects are", "Middles of the boxes, on the image.", svg_text(figure))
 
 
@@ -114,6 +131,7 @@ def _per_image(statistics: DatasetStatistics) -> Plot:
     numbers = list(statistics.objects_per_image)
     axes.bar(numbers, list(statistics.objects_per_image.values()), color=BAR, width=0.8 if len(numbers) > 1 else 0.3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     if len(numbers) == 1:
         axes.set(xlim=(numbers[0] - 1, numbers[0] + 1))
     axes.set_xlabel("objects in an image")

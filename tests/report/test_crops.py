@@ -6,6 +6,7 @@ from PIL import Image
 
 from kpt_tools.entities import Instance, KeypointLabel, LabelMap, LabelMapItem, ModelMetadata
 from kpt_tools.report.crops import jpeg, mirrored, moved, named_picture, object_picture, whole_picture
+from kpt_tools.report.draw import point_colour
 
 METADATA = ModelMetadata(LabelMap((LabelMapItem(1, "m", (KeypointLabel(0, "l", "l"), KeypointLabel(1, "r", "r"))),)))
 OBJECT = Instance(1, 1, 1, (40.0, 20.0, 20.0, 40.0), keypoints_xyv=((45.0, 30.0, 2), (55.0, 50.0, 1)))
@@ -66,3 +67,15 @@ def test_names_change_the_picture_beside_the_points() -> None:
 
 def test_jpeg() -> None:
     assert jpeg(plain()).startswith(b"\xff\xd8\xff")
+
+
+def test_names_of_points_side_by_side_do_not_cover_each_other() -> None:
+    """Both names are written in the colour of their point; a covered one would miss letters."""
+    pair = Instance(1, 1, 1, None, keypoints_xyv=((50.0, 50.0, 2), (52.0, 51.0, 2)))
+    both = np.asarray(named_picture(plain(), pair, METADATA, {0: "left_ear", 1: "right_ear"}, 400)).astype(int)
+    for slot, name in enumerate(("left_ear", "right_ear")):
+        alone = np.asarray(named_picture(plain(), pair, METADATA, {slot: name}, 400)).astype(int)
+        colour = np.array(point_colour(slot))
+        letters = [(np.abs(picture - colour).max(axis=2) < 8).sum() for picture in (alone, both)]
+        assert letters[0] > 100
+        assert letters[1] == letters[0]

@@ -87,6 +87,25 @@ def test_a_file_that_is_no_coco_has_a_page_too(tmp_path: Path) -> None:
     assert "json-truncated" in text
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1200, 400], ids=["desk", "phone"])
+def test_page_in_a_browser(spoilt: Path, browser: Any, width: int) -> None:
+    page, _ = page_of(spoilt)
+    if width < 500:
+        metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get((spoilt / "page.html").as_uri())
+    loaded = browser.execute_script("return [...document.images].filter((image) => image.naturalWidth).length")
+    assert loaded == page.images, "also those further down, which a printer would miss"
+    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    assert (
+        browser.execute_script("return performance.getEntriesByType('resource').filter((e) => e.name[0] == 'h')") == []
+    )
+    browser.find_element("link text", "Numbers").click()
+    assert browser.execute_script("return location.hash") == "#numbers"
+    assert browser.get_log("browser") == []
+
+
 @pytest.mark.parametrize(
     ("severities", "verdict", "tone"),
     [
