@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "make-config": ("kpt_tools.cli.make_config", "Render a pipeline.config for your classes and keypoints."),
     "train": ("kpt_tools.cli.train", "Train a CenterNet with the OD API."),
     "eval": ("kpt_tools.cli.eval", "Measure a trained model: box AP, OKS AP, PCK, pixel errors."),
+    "compare": ("kpt_tools.cli.compare", "Put the results of several runs side by side."),
     "export": ("kpt_tools.cli.export", "Write a SavedModel with its label map and keypoint metadata."),
     "infer": ("kpt_tools.cli.infer", "Find boxes and keypoints in images."),
     "serve": ("kpt_tools.cli.serve", "Show a model in the browser, and answer coco-annotator."),

@@ -116,14 +116,20 @@ class RunPage:
         return sum(part.swapped for part in self.result.classes) / looked_at if looked_at else None
 
     @property
+    def confusion_classes(self) -> list[int]:
+        """Places of the classes that occur in the confusion matrix; all if none does."""
+        matrix, count = self.result.confusion.matrix, len(self.result.confusion.names)
+        used = [index for index in range(count) if sum(matrix[index]) or sum(row[index] for row in matrix)]
+        return used or list(range(count))
+
+    @property
     def confusion_rows(self) -> list[tuple[str, list[tuple[int, float]]]]:
         """Per row of the confusion matrix: its name, and each count with its share of the row."""
         found = self.result.confusion
         names = [*found.names, "nothing"]
-        return [
-            (name, [(count, count / max(sum(row), 1)) for count in row])
-            for name, row in zip(names, found.matrix, strict=True)
-        ]
+        shown = [*self.confusion_classes, len(found.names)]
+        rows = [(names[index], [found.matrix[index][column] for column in shown]) for index in shown]
+        return [(name, [(count, count / max(sum(row), 1)) for count in row]) for name, row in rows]
 
 
 def run_page(page: RunPage) -> str:

@@ -143,14 +143,15 @@ Found: a box with IoU &ge; 0.5, at any score.</p>
 {{ "%g" | format(page.result.confusion.min_score) }}, as <code>kpt-tools infer</code> shows it.
 Colours are shares of the row.</p>
 <div class="card scroll"><table class="matrix">
-<thead><tr><th>annotated</th>{% for name in page.result.confusion.names %}<th>{{ name }}</th>{% endfor %}
+<thead><tr><th>annotated</th>
+{% for index in page.confusion_classes %}<th>{{ page.result.confusion.names[index] }}</th>{% endfor %}
 <th>missed</th></tr></thead>
 <tbody>
 {% for name, cells in page.confusion_rows %}
 {% set row = loop.index0 %}
 <tr><td>{{ name }}</td>
 {% for count, share in cells %}
-{% if name == "nothing" and loop.last and loop.index0 == row %}<td></td>
+{% if loop.last and loop.index0 == row %}<td></td>
 {% else %}
 <td class="{{ "empty" if not count else "right" if loop.index0 == row else "wrong" }}"
 style="--share: {{ "%.2f" | format(share) }}">{{ count | thousands }}</td>

@@ -158,15 +158,16 @@ def _pck(part: ClassResult, first_slot: int) -> Plot:
     return Plot(f"PCK curve of {part.name}", note, svg_text(figure))
 
 
-def pck_overlay(curves: Mapping[str, Sequence[float]]) -> Plot:
-    """PCK curves over all keypoints, one per run."""
+def pck_overlay(curves: Mapping[str, Sequence[float]], class_name: str) -> Plot:
+    """PCK curves over all keypoints of a class, one per run."""
     figure, axes = plain_figure(3.0)
     xs = [100 * fraction for fraction in CURVE_FRACTIONS]
     for colour, (name, shares) in zip(_cycle(len(curves)), curves.items(), strict=True):
         axes.plot(xs, shares, color=colour, linewidth=1.6, label=short(name))
     _pck_axes(axes)
     axes.legend(frameon=False, labelcolor=INK)
-    return Plot("PCK curves", "Share of points within a distance, over all keypoints.", svg_text(figure))
+    note = "Share of points within a distance, over all keypoints."
+    return Plot(f"PCK curves of {class_name}", note, svg_text(figure))
 
 
 def _pck_axes(axes: Axes) -> None:

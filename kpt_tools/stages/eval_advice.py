@@ -81,8 +81,8 @@ def _nothing_found(result: EvalResult, facts: RunFacts) -> Hint:
 def _scores(result: EvalResult) -> Iterator[Hint]:
     """Missed objects and false detections at the score that `infer` shows, and whether another score is better."""
     shown = result.confusion
-    for part, row, missed, made_up in zip(result.classes, shown.matrix, shown.missed, shown.made_up, strict=False):
-        right = row[part.class_id - 1]
+    for index, (part, missed, made_up) in enumerate(zip(result.classes, shown.missed, shown.made_up, strict=True)):
+        right = shown.matrix[index][index]
         if not part.objects or not missed + made_up or part.best_score is None:
             continue
         found = (

@@ -85,7 +85,7 @@ class PictureCollector:
             own = [self.sigmas[keypoint.id] for keypoint in item.keypoints]
             found = list(outcomes(pair, item, own, self.area))
             for outcome in found:
-                if outcome.truth.box_xywh_px is not None:
+                if outcome.truth.box_xywh_px is not None and scale > 0:
                     self.sides_at_input.append(max(outcome.truth.box_xywh_px[2:]) * scale)
                 self._offer_outcome(image, pair, outcome, item)
             for suspect in suspects(pair, item, found, own_pairs(item, self.metadata)):

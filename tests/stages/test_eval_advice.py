@@ -85,7 +85,13 @@ def test_a_better_score_is_proposed_and_rounded_so_that_it_keeps_what_it_promise
 
 def test_confused_classes() -> None:
     counted = Confusion(0.3, ("mouse", "rat"), ((197, 3, 0), (0, 0, 0), (0, 0, 0)))
-    assert "3 times a mouse is detected as rat" in only(advice(replace(result(), confusion=counted), RunFacts())).text
+    mouse = result().classes[0]
+    both = (
+        mouse,
+        replace(mouse, class_id=7, name="rat", objects=0),
+    )  # not all classes are annotated
+    found = replace(result(), classes=both, confusion=counted)
+    assert "3 times a mouse is detected as rat" in only(advice(found, RunFacts())).text
 
 
 def test_exchanged_sides() -> None:

@@ -98,6 +98,8 @@ def test_page_of_a_run_holds_everything_and_fetches_nothing(tmp_path: Path) -> N
     ):
         assert wanted in text, wanted
     assert text.index("missed") < text.index("OKS 0."), "missed objects come first"
+    assert "<th>patch</th>" in text
+    assert "<th>bolt</th>" not in text, "the confusion matrix has the classes that occur"
 
 
 def test_page_without_a_run_and_without_mistakes(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+from html_page import Page
 from tiny_project import make_project, run_command
 
 from kpt_tools.config.train import TrainConfig
@@ -65,6 +67,13 @@ def test_killed_training_resumes_to_the_exact_step_and_the_road_goes_on(project)
     evaluated = run_command(project, "eval")
     assert evaluated.returncode == 0, evaluated.stderr
     assert "sigma 0.05" in evaluated.stdout
+    page = Page((run / "eval" / "report.html").read_text(encoding="utf-8"))
+    assert page.fetches_nothing()
+    assert page.images > 0
+    _tensorboard_reads(run)
+    compared = run_command(project, "compare", "runs/train", "runs/train/eval/eval.json")
+    assert compared.returncode == 0, compared.stderr
+    assert "box AP" in compared.stdout
     exported = run_command(project, "export")
     assert exported.returncode == 0, exported.stderr
     assert "Up to date" in exported.stdout
@@ -74,6 +83,26 @@ def test_killed_training_resumes_to_the_exact_step_and_the_road_goes_on(project)
     assert len(rows) > 0
     assert np.isfinite([row["score"] for row in rows]).all()
     assert all(len(row["keypoints"]) == 15 for row in rows)
+
+
+def _tensorboard_reads(run) -> None:
+    """TensorBoard finds the losses in the run folder, and they are those of results.csv."""
+    from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+    from tensorboard.util import tensor_util
+
+    board = EventMultiplexer().AddRunsFromDirectory(str(run))
+    board.Reload()
+    with (run / "results.csv").open(encoding="utf-8", newline="") as handle:
+        last = list(csv.DictReader(handle))[-1]
+    losses = [name for name in last if name.startswith("Loss/")]
+    assert len(losses) > 3
+    assert set(board.Runs()) == {"train"}
+    for name in [*losses, "learning_rate"]:
+        event = board.Tensors("train", name)[-1]
+        assert event.step == int(last["step"]) == 7
+        value = float(tensor_util.make_ndarray(event.tensor_proto))
+        assert value == pytest.approx(float(last[name]), rel=1e-4, abs=1e-9), name
+        assert board.SummaryMetadata("train", name).plugin_data.plugin_name == "scalars"
 
 
 def _wait_for_the_orphan(run) -> None:
