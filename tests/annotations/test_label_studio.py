@@ -160,6 +160,9 @@ def test_written_configuration_and_urls() -> None:
     assert [row.get("value") for row in config.iter("Label")] == [
         "mouse", "bolt", "nut", "snout", "left_ear", "right_ear", "tail", "head", "tip",
     ]  # fmt: skip
+    points = config.find("KeyPointLabels")
+    assert points is not None
+    assert [row.get("model_index") for row in points] == ["0", "1", "2", "3", "4", "5"]
     assert '"/data/local-files/?d=set/sub/b.png"' in str(written.files["tasks.json"])
 
 

@@ -44,7 +44,10 @@ def write(dataset: Dataset, options: WriteOptions) -> Written:
 
 
 def label_config(dataset: Dataset) -> str:
-    """The labelling configuration: one rectangle label per class, one keypoint label per keypoint name."""
+    """The labelling configuration: one rectangle label per class, one keypoint label per keypoint name.
+
+    Label Studio's own exporters to COCO and YOLO refuse keypoints without ``model_index``, by which they order them.
+    """
     points = dict.fromkeys(name for category in dataset.categories for name in category.keypoints)
     rows = [
         "<View>",
@@ -53,7 +56,7 @@ def label_config(dataset: Dataset) -> str:
         *(f"    <Label value={quoteattr(category.name)}/>" for category in dataset.categories),
         "  </RectangleLabels>",
         '  <KeyPointLabels name="point" toName="image">',
-        *(f"    <Label value={quoteattr(name)}/>" for name in points),
+        *(f'    <Label value={quoteattr(name)} model_index="{index}"/>' for index, name in enumerate(points)),
         "  </KeyPointLabels>",
         "</View>",
     ]
