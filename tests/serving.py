@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import requests
 from PIL import Image
 
 from kpt_tools.config.serve import ServeConfig
@@ -44,3 +45,22 @@ def patch_bytes(left: int = 40, top: int = 30, kind: str = "PNG", **options: Any
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def post(url: str, content: bytes, name: str = "a.png", field: str = "image", **options: Any) -> requests.Response:
+    return requests.post(url, files={field: (name, content)}, timeout=10, **options)
+
+
+def error_of(response: requests.Response) -> str:
+    content = response.json()
+    assert list(content) == ["error"]
+    assert len(content["error"].splitlines()) == 1
+    return str(content["error"])
+
+
+class BrokenEngine:
+    def __init__(self, inner: Any, error: Exception) -> None:
+        self.metadata, self.error = inner.metadata, error
+
+    def detect(self, image: np.ndarray[Any, Any]) -> Any:
+        raise self.error

@@ -5,15 +5,9 @@ import io
 import json
 import os
 import re
-import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,15 +15,10 @@ import pytest
 import requests
 from annotator_server import Annotator
 from PIL import Image
-from serving import patch_bytes, serving
+from serving import BrokenEngine, error_of, patch_bytes, post, serving
 
-from kpt_tools.cli.main import run
-from kpt_tools.cli.serve import _Log
-from kpt_tools.config.serve import ServeConfig
-from kpt_tools.errors import ConfigError, EngineError
+from kpt_tools.errors import EngineError
 from kpt_tools.inference.engine import Engine
-from kpt_tools.stages.serve import address_of, model_name, serve
-from kpt_tools.web.server import bind
 
 GREY = io.BytesIO()
 Image.new("RGB", (160, 120), (128, 128, 128)).save(GREY, "PNG")
@@ -44,17 +33,6 @@ def events() -> list[dict[str, Any]]:
 def url(engine: Engine, events: list[dict[str, Any]]) -> Iterator[str]:
     with serving(engine, events, max_upload_mb=0.2, max_megapixels=0.1) as address:
         yield address
-
-
-def post(url: str, content: bytes, name: str = "a.png", field: str = "image", **options: Any) -> requests.Response:
-    return requests.post(url, files={field: (name, content)}, timeout=10, **options)
-
-
-def error_of(response: requests.Response) -> str:
-    content = response.json()
-    assert list(content) == ["error"]
-    assert len(content["error"].splitlines()) == 1
-    return str(content["error"])
 
 
 def test_predict(url: str, events: list[dict[str, Any]]) -> None:
@@ -303,57 +281,22 @@ def test_preflight(url: str) -> None:
     assert refused.status_code == 403
 
 
-class SlowEngine:
-    """Looks as `inner` does, when `go` is set, and counts how many look at the same time."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner, self.metadata = inner, inner.metadata
-        self.go, self.looking = threading.Event(), threading.Semaphore(0)
-        self.now = self.most = 0
-
-    def detect(self, image: np.ndarray[Any, Any]) -> Any:
-        self.now += 1
-        self.most = max(self.most, self.now)
-        self.looking.release()
-        assert self.go.wait(10)
-        time.sleep(0.02)
-        self.now -= 1
-        return self.inner.detect(image)
+def test_a_client_that_leaves(url: str, events: list[dict[str, Any]]) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as sock:
+        sock.sendall(
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 9\r\n\r\nabc"
+        )
+    end = time.monotonic() + 5
+    while not events and time.monotonic() < end:
+        time.sleep(0.01)
+    assert [event["text"] for event in events] == ["the client left before the file was here."]
+    assert requests.get(f"{url}/health", timeout=10).json()["busy"] == 0
 
 
-def test_two_at_a_time_and_one_after_the_other(engine: Engine) -> None:
-    slow = SlowEngine(engine)
-    with serving(slow) as url, ThreadPoolExecutor(2) as pool:
-        left = pool.submit(post, f"{url}/predict", patch_bytes(10, 10), "left.png")
-        right = pool.submit(post, f"{url}/annotate", patch_bytes(90, 70), "right.png")
-        slow.go.set()
-        answers = left.result().json(), right.result().json()
-    assert answers[0]["detections"][0]["box_xywh_px"] == pytest.approx([10, 10, 50, 20], abs=0.01)
-    assert answers[1]["coco"]["annotations"][0]["bbox"] == pytest.approx([90, 70, 50, 20], abs=0.01)
-    assert slow.most == 1
-
-
-def test_no_endless_queue(engine: Engine) -> None:
-    slow = SlowEngine(engine)
-    with serving(slow, max_waiting=0) as url, ThreadPoolExecutor(1) as pool:
-        first = pool.submit(post, f"{url}/predict", patch_bytes())
-        assert slow.looking.acquire(timeout=10)
-        second = post(f"{url}/predict", patch_bytes())
-        assert requests.get(f"{url}/health", timeout=10).json()["busy"] == 1, "the rest is answered meanwhile"
-        slow.go.set()
-        assert first.result().status_code == 200
-        third = post(f"{url}/predict", patch_bytes())
-    assert (second.status_code, second.headers["Retry-After"]) == (503, "2")
-    assert error_of(second) == "1 pictures are waiting already; try again in a moment."
-    assert third.status_code == 200
-
-
-class BrokenEngine:
-    def __init__(self, inner: Any, error: Exception) -> None:
-        self.metadata, self.error = inner.metadata, error
-
-    def detect(self, image: np.ndarray[Any, Any]) -> Any:
-        raise self.error
+def test_answers_are_strict_json(url: str) -> None:
+    content = post(f"{url}/predict", patch_bytes()).text
+    assert json.loads(content, parse_constant=lambda name: pytest.fail(name))
 
 
 @pytest.mark.parametrize(
@@ -372,196 +315,3 @@ def test_a_model_that_fails(
     assert response.status_code == 500
     assert error_of(response) == told
     assert [event["text"] for event in events] == [logged]
-
-
-class OtherEngine:
-    """Gives the keypoints of another model."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner, self.metadata = inner, inner.metadata
-
-    def detect(self, image: np.ndarray[Any, Any]) -> Any:
-        raw = dict(self.inner.detect(image))
-        return {**raw, "detection_keypoints": raw["detection_keypoints"][:, :1]}
-
-
-def test_the_models_fault_is_not_the_pictures(engine: Engine) -> None:
-    with serving(OtherEngine(engine)) as url:
-        response = post(f"{url}/predict", patch_bytes())
-    assert response.status_code == 500
-    assert "the model gives keypoints of shape [2, 1, 2]" in error_of(response)
-
-
-def test_a_client_that_leaves(url: str, events: list[dict[str, Any]]) -> None:
-    host, port = url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))) as sock:
-        sock.sendall(
-            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 9\r\n\r\nabc"
-        )
-    end = time.monotonic() + 5
-    while not events and time.monotonic() < end:
-        time.sleep(0.01)
-    assert [event["text"] for event in events] == ["the client left before the file was here."]
-    assert requests.get(f"{url}/health", timeout=10).json()["busy"] == 0
-
-
-# --- starting and ending
-
-
-def test_start_looks_at_a_picture_and_tells_where(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Any] = []
-    monkeypatch.setattr("kpt_tools.web.server.serve_forever", lambda app, sock: seen.append(sock.getsockname()))
-    events: list[dict[str, Any]] = []
-    result = serve(ServeConfig(port=0, model=Path("runs/mice/export")), events.append, engine=engine)
-    assert [event["kind"] for event in events] == ["phase", "phase", "listening"]
-    assert events[-1]["model"]["name"] == "mice"
-    assert result.url == events[-1]["url"] == f"http://127.0.0.1:{seen[0][1]}"
-
-
-def test_open_to_the_network_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kpt_tools.web.server.serve_forever", lambda app, sock: None)
-    events: list[dict[str, Any]] = []
-    serve(ServeConfig(host="0.0.0.0", port=0), events.append, engine=engine)
-    (warning,) = [event["text"] for event in events if event["kind"] == "warning"]
-    assert "--host 0.0.0.0: whoever can reach this machine" in warning
-
-
-def test_a_model_that_does_not_run_is_found_at_start(engine: Engine) -> None:
-    with pytest.raises(EngineError, match="out of memory"):
-        serve(ServeConfig(port=0), engine=BrokenEngine(engine, EngineError("out of memory")))
-
-
-def test_addresses_that_cannot_be_used() -> None:
-    with bind("127.0.0.1", 0) as taken:
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=rf"^127\.0\.0\.1:{port}: another program listens there already; choose"):
-            bind("127.0.0.1", port)
-    with pytest.raises(ConfigError, match=r"203\.0\.113\.7:0: not an address of this machine"):
-        bind("203.0.113.7", 0)
-    with pytest.raises(ConfigError, match="--host no such host: no such address"):
-        bind("no such host", 0)
-
-
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [
-        ("127.0.0.1", "http://127.0.0.1:5005"),
-        ("0.0.0.0", "http://127.0.0.1:5005"),
-        ("::", "http://[::1]:5005"),
-        ("::1", "http://[::1]:5005"),
-        ("box.example", "http://box.example:5005"),
-    ],
-)
-def test_address_to_open(host: str, url: str) -> None:
-    assert address_of(host, 5005) == url
-
-
-@pytest.mark.parametrize(("folder", "name"), [("runs/mice/export", "mice"), ("models/mice-v2", "mice-v2")])
-def test_what_the_model_is_called(folder: str, name: str) -> None:
-    assert model_name(Path(folder)) == name
-
-
-SCRIPT = """
-import sys, time
-sys.path[:0] = {paths!r}
-from conftest import RedPatchEngine
-from pathlib import Path
-from kpt_tools.config.serve import ServeConfig
-from kpt_tools.stages.serve import serve
-
-class Slow(RedPatchEngine):
-    looked = 0
-    def detect(self, image):
-        self.looked += 1
-        if self.looked > 1:
-            print("looking", flush=True)
-            time.sleep(0.5)
-        return super().detect(image)
-
-def tell(event):
-    if event["kind"] == "listening":
-        print(event["url"], flush=True)
-
-try:
-    serve(ServeConfig(port=0), tell, engine=Slow())
-except KeyboardInterrupt:
-    print("stopped", flush=True)
-"""
-
-
-@pytest.mark.slow
-def test_ctrl_c_lets_the_last_picture_be_answered(tmp_path: Path, repository: Path) -> None:
-    script = tmp_path / "served.py"
-    script.write_text(SCRIPT.format(paths=[str(repository), str(repository / "tests" / "stages")]))
-    child = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    try:
-        url = child.stdout.readline().strip()
-        with ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(post, f"{url}/predict", patch_bytes())
-            assert child.stdout.readline().strip() == "looking"
-            child.send_signal(signal.SIGINT)
-            assert len(answer.result().json()["detections"]) == 1
-        out, err = child.communicate(timeout=20)
-    finally:
-        child.kill()
-        child.wait()
-    assert (out.strip(), err) == ("stopped", "")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "runs/train/export: no such folder; expected an exported model"),
-        (["--model", "run"], "Run: kpt-tools export run"),
-        (["--port", "70000"], "port is 70000; expected 0 to 65535"),
-        (["--min-score", "2"], "min_score is 2.0; expected a number from 0 to 1"),
-        (["--max-upload-mb", "0"], "max_upload_mb is 0.0; expected more than 0"),
-        (["--allow-origin", "localhost:5000"], "--allow-origin localhost:5000: expected scheme, host and port"),
-        (["--allow-origin", "http://x/page"], "--allow-origin http://x/page: expected scheme, host and port"),
-    ],
-)
-def test_command_line_errors(
-    arguments: list[str],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run").mkdir()
-    for name in ("pipeline.config", "run.json"):
-        (tmp_path / "run" / name).write_text("{}")
-    assert run(["serve", *arguments]) == 2
-    error = capfd.readouterr().err
-    assert message in error
-    assert len(error.strip().splitlines()) == 1
-
-
-def test_log_of_the_command(capfd: pytest.CaptureFixture[str]) -> None:
-    from rich.console import Console
-
-    log = _Log(Console(highlight=False, markup=False, soft_wrap=True))
-    classes = [{"name": "mouse", "keypoints": [{}, {}]}]
-    log({"kind": "phase", "name": "loading the model"})
-    log({"kind": "warning", "text": "open"})
-    log({"kind": "listening", "url": "http://127.0.0.1:5005", "model": {"name": "mice", "classes": classes}})
-    log({"kind": "request", "path": "/predict", "status": 200, "ms": 12, "text": "[a].png: 1 object"})
-    out, err = capfd.readouterr()
-    assert "Model 'mice': mouse (2 keypoints)" in out
-    assert "coco-annotator annotate_url:  http://127.0.0.1:5005/annotate" in out
-    assert out.splitlines()[-1].endswith("/predict 200 12 ms  [a].png: 1 object")
-    assert err == "warning: open\n"
-
-
-def test_help_tells_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["serve", "--help"]) == 0
-    text = capsys.readouterr().out
-    assert "[default: 127.0.0.1]" in text
-    assert "[default: 5005]" in text
-
-
-def test_answers_are_strict_json(url: str) -> None:
-    content = post(f"{url}/predict", patch_bytes()).text
-    assert json.loads(content, parse_constant=lambda name: pytest.fail(name))
