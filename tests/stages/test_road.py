@@ -71,9 +71,6 @@ def test_killed_training_resumes_to_the_exact_step_and_the_road_goes_on(project)
     assert page.fetches_nothing()
     assert page.images > 0
     _tensorboard_reads(run)
-    compared = run_command(project, "compare", "runs/train", "runs/train/eval/eval.json")
-    assert compared.returncode == 0, compared.stderr
-    assert "box AP" in compared.stdout
     exported = run_command(project, "export")
     assert exported.returncode == 0, exported.stderr
     assert "Up to date" in exported.stdout
