@@ -53,6 +53,7 @@ def _print(result: DemoResult) -> None:
     spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.seconds.items())
     console.print(f"Time: {spent}; {sum(result.seconds.values()):.0f} s in all.", soft_wrap=True)
     console.print(f"Look at the predictions: {result.contact_sheet}", soft_wrap=True)
+    console.print(f"Look at the data: {result.check_page}", soft_wrap=True)
     if not result.reached:
         console.print(
             f"AP50 is below {result.goal}: this is not what the demo reaches elsewhere; run kpt-tools doctor.",

@@ -29,6 +29,7 @@ from kpt_tools.stages.make_tfrecord import make_tfrecord
 from kpt_tools.stages.train import train
 
 TEMPLATE = "centernet_cpu_256_kpts"
+CHECK_PAGE_NAME = "check.html"
 
 OnEvent = Callable[[dict[str, Any]], None]
 OnStep = Callable[[str, str], None]
@@ -43,6 +44,7 @@ class DemoResult:
         out: its folder.
         evaluation: the numbers on the held-out pictures.
         contact_sheet: pictures of predictions.
+        check_page: what `check` found, as HTML.
         steps: trained steps.
         seconds: per command, in order.
         goal: what box AP50 and OKS AP50 had to reach.
@@ -51,6 +53,7 @@ class DemoResult:
     out: Path
     evaluation: EvalResult
     contact_sheet: Path
+    check_page: Path
     steps: int
     seconds: dict[str, float]
     goal: float
@@ -90,8 +93,9 @@ def demo(
     """
     out, steps = config.out, _Steps(on_step)
     annotations, images = _data(config, steps)
-    with steps.step(f"check {annotations} --images {images}", "look for mistakes in the data"):
-        check(CheckConfig(annotations=annotations, images=images))
+    page = out / CHECK_PAGE_NAME
+    with steps.step(f"check {annotations} {images} --keep-empty --html {page}", "look for mistakes in the data"):
+        check(CheckConfig(annotations=annotations, images=images, keep_empty=True, html=page))
     records, label_map = out / "tfrecord", out / "label_map.pbtxt"
     with steps.step(f"make-tfrecord {annotations} --images {images} --out {records} --keep-empty", "convert"):
         make_tfrecord(
@@ -125,7 +129,7 @@ def demo(
             on_event,
         )
     sheet = detected.contact_sheet or detected.out
-    return DemoResult(out, evaluation, sheet, trained.step, steps.seconds, config.goal)
+    return DemoResult(out, evaluation, sheet, page, trained.step, steps.seconds, config.goal)
 
 
 def _data(config: DemoConfig, steps: _Steps) -> tuple[Path, Path]:
