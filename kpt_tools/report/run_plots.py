@@ -75,6 +75,27 @@ def _parts(curve: LearningCurve) -> Plot:
     return Plot("Parts of the loss", "Running means; their weighted sum is the total.", svg_text(figure))
 
 
+def validation_plot(curve: LearningCurve, best_step: int | None, note: str) -> Plot:
+    """What was measured while training; a dotted line at the best checkpoint.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    require("matplotlib", purpose="the plots of the page")
+    figure, axes = plain_figure(2.7)
+    names = [name for name in curve.columns if not name.endswith("ap50")]
+    for colour, name in zip(_cycle(len(names)), names, strict=True):
+        axes.plot(
+            curve.steps, curve.columns[name], ".-", color=colour, linewidth=1.4, label=short(name.replace("_", " "))
+        )
+    if best_step is not None:
+        axes.axvline(best_step, color=INK, linestyle=":", linewidth=1)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("step")
+    axes.legend(frameon=False, labelcolor=INK, fontsize=7.5)
+    return Plot("Measured while training", note, svg_text(figure))
+
+
 def _line(curve: LearningCurve, name: str, title: str, note: str) -> Plot:
     figure, axes = plain_figure(2.3)
     values = curve.columns[name] if name == LEARNING_RATE else smoothed(curve.columns[name])

@@ -33,6 +33,11 @@ class Best:
     value: float
     scores: Mapping[str, float | None]
 
+    @property
+    def text(self) -> str:
+        """In words."""
+        return f"{self.metric} {self.value:.3f} at step {self.step}"
+
 
 def read_best(run: Path) -> Best | None:
     """What ``run/best`` holds; None if there is none.

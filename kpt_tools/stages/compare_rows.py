@@ -110,6 +110,9 @@ def _training(contenders: Sequence[Contender]) -> Iterator[Row]:
     yield row("time", [duration_text(story.seconds) if story else None for story in stories])
     yield row("images", [split[1].images if split else None for split in splits])
     yield row("images/s", [curve.median("images_per_s") if curve else None for curve in curves], 1)
+    best = [story.best.text if story and story.best else None for story in stories]
+    if any(best):
+        yield row("best while training", best)
     yield row("last loss", [curve.last("Loss/total_loss") if curve else None for curve in curves])
 
 

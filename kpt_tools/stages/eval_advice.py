@@ -11,6 +11,7 @@ from kpt_tools.metrics.result import ClassResult, EvalResult, KeypointResult, pe
 from kpt_tools.metrics.suspects import SuspectKind
 from kpt_tools.report.learning_curve import LearningCurve
 from kpt_tools.report.run_page import Hint
+from kpt_tools.stages.best_checkpoint import FOLDER, Best
 
 SMALL_AT_INPUT_PX = 32.0
 FEW_OBJECTS = 100
@@ -21,7 +22,10 @@ _FEW_LABELS = 50
 _STILL_FALLING = -0.05
 _LOOSE_BOXES = 0.75
 _COARSE = 0.25
-_FAR_SHARE = 0.15
+_LEARNED = 0.5
+_OTHER_SCORE = 0.03
+_FAR_SHARE, _RIGHT_SHARE = 0.15, 0.3
+_WORSE = 0.02
 _TEN_PERCENT = CURVE_FRACTIONS.index(0.1)
 
 
@@ -32,6 +36,8 @@ class RunFacts:
     Attributes:
         run: name of the run folder as it is typed in commands, or "".
         curve: of the training.
+        validation: what was measured while training.
+        best: the best checkpoint.
         labels: labelled training objects per keypoint label.
         suspicions: how often the truth looks wrong, by kind.
         sides_at_input: larger sides of the annotated boxes at the network's input, px.
@@ -40,6 +46,8 @@ class RunFacts:
 
     run: str = ""
     curve: LearningCurve | None = None
+    validation: LearningCurve | None = None
+    best: Best | None = None
     labels: Mapping[str, int] = field(default_factory=dict)
     suspicions: Mapping[SuspectKind, int] = field(default_factory=dict)
     sides_at_input: tuple[float, ...] = ()
@@ -50,6 +58,9 @@ def advice(result: EvalResult, facts: RunFacts) -> list[Hint]:
     """Hints, the most important first; none of them where the numbers give no reason."""
     if not result.box.ap50:
         return [_nothing_found(result, facts)]
+    training = _best_before_end(facts) or list(_still_falling(facts))
+    if result.box.ap50 < _LEARNED:
+        return [_learned_little(result, facts), *_few_labels(result, facts), *_small(facts), *training]
     hints = [
         *_scores(result),
         *(hint for part in result.classes for hint in _swapped(part)),
@@ -58,8 +69,9 @@ def advice(result: EvalResult, facts: RunFacts) -> list[Hint]:
         *(hint for part in result.classes for hint in _elsewhere(part)),
         *(hint for part in result.classes for hint in _worst_keypoint(part, facts)),
         *_few_labels(result, facts),
-        *_coarse(result, facts),
-        *_still_falling(facts),
+        *_small(facts),
+        *_coarse(result),
+        *training,
         *_sample_size(result),
     ]
     rank = {"error": 0, "warning": 1, "info": 2}
@@ -78,6 +90,17 @@ def _nothing_found(result: EvalResult, facts: RunFacts) -> Hint:
     return Hint("error", "The model finds nothing", text, trained)
 
 
+def _learned_little(result: EvalResult, facts: RunFacts) -> Hint:
+    found, objects = (sum(getattr(part, name) for part in result.classes) for name in ("matched", "objects"))
+    text = (
+        f"{found} of {objects} objects are overlapped by half at any score, and box AP50 is {result.box.ap50:.2f}. "
+        "Before anything finer is worth a look: more steps, and a start from a pretrained model if there is one."
+    )
+    steps = 2 * facts.curve.steps[-1] if facts.curve and facts.curve.steps else 0
+    command = f"kpt-tools train {facts.run}/pipeline.config --run {facts.run} --steps {steps}"
+    return Hint("error", "The model has learned little yet", text, command if facts.run and steps else "")
+
+
 def _scores(result: EvalResult) -> Iterator[Hint]:
     """Missed objects and false detections at the score that `infer` shows, and whether another score is better."""
     shown = result.confusion
@@ -90,7 +113,8 @@ def _scores(result: EvalResult) -> Iterator[Hint]:
             f"missed and {made_up} of {right + made_up} detections have no object of their own. "
         )
         best = part.best_score
-        if best.f1 - 2 * right / (2 * right + missed + made_up) >= _F1_GAIN:
+        gain = best.f1 - 2 * right / (2 * right + missed + made_up)
+        if gain >= _F1_GAIN and abs(best.score - shown.min_score) >= _OTHER_SCORE:
             better = (
                 f"From {best.score:.2f} up, {percent(best.recall)} are found and {percent(best.precision)} are right."
             )
@@ -109,7 +133,7 @@ def _rounded_down(score: float) -> float:
 
 def _swapped(part: ClassResult) -> Iterator[Hint]:
     worst = max(part.swaps, key=lambda pair: pair.rate or 0.0, default=None)
-    if worst is None or worst.rate is None or worst.rate < _SWAPS:
+    if worst is None or worst.rate is None or worst.rate < _SWAPS or worst.swapped < 2:
         return
     text = (
         f"In {worst.swapped} of {worst.looked_at} objects, {worst.names[0]} and {worst.names[1]} are predicted the "
@@ -150,7 +174,9 @@ def _elsewhere(part: ClassResult) -> Iterator[Hint]:
     far = {}
     for keypoint in part.keypoints:
         curve = keypoint.errors.curve
-        if curve and 1 - curve[-1] >= _FAR_SHARE and curve[-1] - curve[_TEN_PERCENT] < (1 - curve[-1]) / 2:
+        if not curve or 1 - curve[-1] < _FAR_SHARE or curve[_TEN_PERCENT] < _RIGHT_SHARE:
+            continue
+        if curve[-1] - curve[_TEN_PERCENT] < (1 - curve[-1]) / 2:
             far[keypoint.name] = 1 - curve[-1]
     if far:
         worst = sorted(far, key=far.__getitem__, reverse=True)[:6]
@@ -196,7 +222,7 @@ def _few_labels(result: EvalResult, facts: RunFacts) -> Iterator[Hint]:
         )
 
 
-def _coarse(result: EvalResult, facts: RunFacts) -> Iterator[Hint]:
+def _small(facts: RunFacts) -> Iterator[Hint]:
     small = sum(side < SMALL_AT_INPUT_PX for side in facts.sides_at_input)
     larger = f"A template with a larger input than {facts.input_side} px sees more of them."
     if facts.sides_at_input and small >= 0.2 * len(facts.sides_at_input):
@@ -205,6 +231,10 @@ def _coarse(result: EvalResult, facts: RunFacts) -> Iterator[Hint]:
             f"network's input; their points run into each other. {larger}"
         )
         yield Hint("warning", "Objects are small", text, "kpt-tools make-config --template ...")
+
+
+def _coarse(result: EvalResult) -> Iterator[Hint]:
+    """Found, but not exactly."""
     if result.box.ap50 and result.box.ap75 is not None and result.box.ap75 < _LOOSE_BOXES * result.box.ap50:
         text = f"Box AP50 is {result.box.ap50:.2f}, AP75 only {result.box.ap75:.2f}. Are all boxes drawn tightly?"
         yield Hint("info", "Boxes are found, but loose", text)
@@ -216,6 +246,19 @@ def _coarse(result: EvalResult, facts: RunFacts) -> Iterator[Hint]:
                 "the places are learned roughly. More steps come first, then more pictures, then a larger input."
             )
             yield Hint("info", f"{part.name}: points are rough", text)
+
+
+def _best_before_end(facts: RunFacts) -> list[Hint]:
+    """Whether a longer training made it worse."""
+    last = facts.validation.last(facts.best.metric) if facts.validation and facts.best else None
+    if facts.best is None or facts.validation is None or last is None or facts.best.value - last < _WORSE:
+        return []
+    text = (
+        f"The best checkpoint had {facts.best.text} while training; at step {facts.validation.steps[-1]} it was "
+        f"{last:.3f}. It is kept in the folder {FOLDER}. Fewer steps, stronger augmentation or more pictures help "
+        "against learning by heart."
+    )
+    return [Hint("warning", "It was better before the end", text)]
 
 
 def _still_falling(facts: RunFacts) -> Iterator[Hint]:

@@ -15,7 +15,8 @@ from kpt_tools.metrics.suspects import SuspectKind
 from kpt_tools.odapi import checkpoints
 from kpt_tools.report.draw import point_colour
 from kpt_tools.report.run_page import Album, FactGroup, RunPage, rows_of, run_page
-from kpt_tools.report.run_plots import curve_plots, result_plots
+from kpt_tools.report.run_plots import curve_plots, result_plots, validation_plot
+from kpt_tools.report.svg import Plot
 from kpt_tools.stages.eval_advice import RunFacts, advice
 from kpt_tools.stages.eval_gallery import PictureCollector
 from kpt_tools.stages.run_manifest import versions
@@ -42,6 +43,10 @@ _FILES = {
     "pipeline.config": "the resolved config, as trained",
     "label_map.pbtxt": "classes and keypoints",
     "results.csv": "losses, learning rate and speed over steps",
+    "validation.csv": "what was measured while training",
+    "best": "the best checkpoint, by what was measured while training",
+    "checkpoint": "names the last checkpoints, which lie beside it",
+    "first_batch.jpg": "the first pictures as training sees them",
     "train.log": "everything that TensorFlow and the OD API said",
     "train": "the losses for TensorBoard",
     "export": "the exported model",
@@ -91,6 +96,8 @@ def _page(source: EvaluationSource, story: RunStory | None) -> RunPage:
     facts = RunFacts(
         run=str(source.run) if source.run is not None else "",
         curve=story.curve if story else None,
+        validation=story.validation if story else None,
+        best=story.best if story else None,
         labels=story.labels(label_map) if story else {},
         suspicions=source.pictures.suspicions,
         sides_at_input=tuple(source.pictures.sides_at_input),
@@ -106,12 +113,21 @@ def _page(source: EvaluationSource, story: RunStory | None) -> RunPage:
             (part, tuple(result_plots(part, slot)))
             for part, slot in zip(source.result.classes, first_slots, strict=True)
         ),
-        curve_plots=tuple(curve_plots(story.curve)) if story and story.curve else (),
+        curve_plots=tuple(_curves(story)) if story else (),
         albums=tuple(_albums(source.pictures)),
         legend=tuple((k.label, point_colour(k.id)) for item in label_map.items for k in item.keypoints),
         facts=tuple(_facts(source, story)),
         config=story.config if story else "",
     )
+
+
+def _curves(story: RunStory) -> Iterator[Plot]:
+    if story.validation is not None and story.validation.steps:
+        note = f" Dotted: the best checkpoint, {story.best.text}." if story.best else ""
+        step = story.best.step if story.best else None
+        yield validation_plot(story.validation, step, f"On validation pictures.{note}")
+    if story.curve is not None:
+        yield from curve_plots(story.curve)
 
 
 def _title(source: EvaluationSource) -> str:
@@ -136,7 +152,7 @@ def _albums(pictures: PictureCollector) -> Iterator[Album]:
 
 
 def _facts(source: EvaluationSource, story: RunStory | None) -> Iterator[FactGroup]:
-    yield _model_facts(source)
+    yield _model_facts(source, story)
     if story is not None:
         yield _training_facts(story)
     yield _truth_facts(source)
@@ -146,7 +162,7 @@ def _facts(source: EvaluationSource, story: RunStory | None) -> Iterator[FactGro
         yield FactGroup(f"Files in {story.folder.name}", rows_of(there))
 
 
-def _model_facts(source: EvaluationSource) -> FactGroup:
+def _model_facts(source: EvaluationSource, story: RunStory | None) -> FactGroup:
     metadata = source.metadata
     classes = [f"{item.name} ({len(item.keypoints)} keypoints)" for item in metadata.label_map.items]
     labels = {k.id: k.label for item in metadata.label_map.items for k in item.keypoints}
@@ -158,6 +174,7 @@ def _model_facts(source: EvaluationSource) -> FactGroup:
             [
                 ("measured", source.model),
                 ("last checkpoint", f"{last.prefix.name} (step {last.step})" if last else None),
+                ("best checkpoint", story.best.text if story and story.best else None),
                 ("input", f"{metadata.input_hw[1]} x {metadata.input_hw[0]} px"),
                 ("classes", ", ".join(classes)),
                 ("left and right", ", ".join(f"{labels[a]} / {labels[b]}" for a, b in flips)),
@@ -176,9 +193,10 @@ def _training_facts(story: RunStory) -> FactGroup:
         ("time", duration_text(story.seconds)),
         ("steps", curve.steps[-1] if curve and curve.steps else None),
         ("resumed at step", resumed),
+        ("stopped early", story.manifest.get("stopped_early")),
         ("speed", f"{speed:.1f} images/s" if speed else None),
         ("training images", f"{split[1].images} with {split[1].instances} objects" if split else None),
-        *((name, value) for name, value in story.settings.items() if name not in ("run", "steps")),
+        *((name, value) for name, value in story.settings.items() if name not in ("run", "steps") and value != "False"),
         *(("not read", problem) for problem in story.problems),
     ]
     return FactGroup("Training", rows_of(rows))

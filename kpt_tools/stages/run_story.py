@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kpt_tools.annotations.coco import read_coco
 from kpt_tools.annotations.statistics import statistics_of
@@ -17,11 +17,13 @@ from kpt_tools.entities import LabelMap
 from kpt_tools.errors import KptToolsError
 from kpt_tools.fsio import read_text
 from kpt_tools.report.learning_curve import LearningCurve, parse_results
+from kpt_tools.stages.best_checkpoint import Best, read_best
 from kpt_tools.stages.run_manifest import FILE_NAME as RUN_NAME
 from kpt_tools.stages.run_manifest import read_run
+from kpt_tools.stages.train_supervisor import CONFIG_NAME, RESULTS_NAME
+from kpt_tools.stages.train_validation import CSV_NAME as VALIDATION_NAME
 
-RESULTS_NAME = "results.csv"
-CONFIG_NAME = "pipeline.config"
+T = TypeVar("T")
 
 _FIELDS = {
     "batch size": r"train_config\s*\{[^{}]*?batch_size:\s*(\d+)",
@@ -38,6 +40,8 @@ class RunStory:
         manifest: its run.json; empty if there is none.
         config: text of its pipeline.config; "" if there is none.
         curve: its results.csv; None if there is none.
+        validation: its validation.csv, what was measured while training; None if there is none.
+        best: its best checkpoint; None if there is none.
         problems: files that are there and could not be read, each with the reason.
     """
 
@@ -45,6 +49,8 @@ class RunStory:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     config: str = ""
     curve: LearningCurve | None = None
+    validation: LearningCurve | None = None
+    best: Best | None = None
     problems: tuple[str, ...] = ()
 
     @property
@@ -105,21 +111,32 @@ def run_story(folder: Path) -> RunStory:
     """Look at a run folder; what cannot be read is told in `problems`."""
     problems: list[str] = []
 
-    def attempt(name: str, read: Any) -> Any:
-        if not (folder / name).is_file():
-            return None
+    def attempt(read: Callable[[], T]) -> T | None:
         try:
             return read()
         except KptToolsError as exc:
             problems.append(str(exc))
             return None
 
-    manifest = attempt(RUN_NAME, lambda: read_run(folder)) or {}
-    config = attempt(CONFIG_NAME, lambda: read_text(folder / CONFIG_NAME, what="pipeline.config")) or ""
-    curve = attempt(RESULTS_NAME, lambda: parse_results(read_text(folder / RESULTS_NAME, what="table of losses")))
-    if curve is not None and curve.damaged:
-        problems.append(f"{folder / RESULTS_NAME}: {curve.damaged} row(s) that cannot be read were passed over.")
-    return RunStory(folder, manifest, config, curve, tuple(problems))
+    def table(name: str) -> LearningCurve | None:
+        path = folder / name
+        found = attempt(lambda: parse_results(read_text(path, what="table of a training"))) if path.is_file() else None
+        if found is not None and found.damaged:
+            problems.append(f"{path}: {found.damaged} row(s) that cannot be read were passed over.")
+        return found
+
+    manifest = attempt(lambda: read_run(folder)) if (folder / RUN_NAME).is_file() else None
+    config = folder / CONFIG_NAME
+    text = attempt(lambda: read_text(config, what="pipeline.config")) if config.is_file() else None
+    return RunStory(
+        folder=folder,
+        manifest=manifest or {},
+        config=text or "",
+        curve=table(RESULTS_NAME),
+        validation=table(VALIDATION_NAME),
+        best=attempt(lambda: read_best(folder)),
+        problems=tuple(problems),
+    )
 
 
 def duration_text(seconds: float | None) -> str | None:

@@ -12,6 +12,7 @@ from kpt_tools.metrics.pck import CURVE_FRACTIONS, KeypointErrors
 from kpt_tools.metrics.result import AveragePrecision, ClassResult, EvalResult, KeypointResult, PairSwaps
 from kpt_tools.report.learning_curve import parse_results
 from kpt_tools.report.run_page import Hint
+from kpt_tools.stages.best_checkpoint import Best
 from kpt_tools.stages.eval_advice import RunFacts, advice
 
 GOOD = AveragePrecision(0.9, 1.0, 0.95)
@@ -63,6 +64,24 @@ def test_nothing_found_is_the_only_thing_told() -> None:
     )
     nothing = AveragePrecision(None, None, None)
     assert only(advice(replace(result(objects=0), box=nothing), RunFacts())).title == "Nothing to find"
+
+
+def test_finer_hints_wait_until_something_is_learned() -> None:
+    little = AveragePrecision(0.1, 0.4, 0.01)
+    swaps = (PairSwaps(("left", "right"), 50, 100),)
+    curve = parse_results("step,Loss/total_loss\n1,3\n100,3\n")
+    facts = RunFacts(run="runs/a", curve=curve, labels={"nose": 9})
+    hints = advice(replace(result(matched=90, swaps=swaps), box=little), facts)
+    assert titles(hints) == ["The model has learned little yet", "Few labels"]
+    assert "90 of 200 objects are overlapped by half at any score, and box AP50 is 0.40" in hints[0].text
+    assert hints[0].command == "kpt-tools train runs/a/pipeline.config --run runs/a --steps 200"
+
+
+def test_a_score_that_is_nearly_the_same_is_not_proposed() -> None:
+    counted = Confusion(0.3, ("mouse",), ((150, 50), (0, 0)))
+    point = ScorePoint(0.29, 0.95, 0.95, 0.95)
+    hint = only(advice(replace(result(best_score=point), confusion=counted), RunFacts()))
+    assert hint.title == "mouse: missed and false detections"
 
 
 def test_missed_and_false_detections() -> None:
@@ -160,6 +179,15 @@ def test_the_end_of_the_training(late: float, told: list[str]) -> None:
     assert [hint.command for hint in hints] == [
         "kpt-tools train runs/a/pipeline.config --run runs/a-longer --steps 200" for _ in told
     ]
+
+
+@pytest.mark.parametrize(("last", "told"), [(0.7, ["It was better before the end"]), (0.79, []), (0.8, [])])
+def test_a_training_that_was_better_before_its_end(last: float, told: list[str]) -> None:
+    validation = parse_results(f"step,oks_ap\n50,0.8\n100,{last}\n")
+    hints = advice(result(), RunFacts(validation=validation, best=Best(50, "oks_ap", 0.8, {"oks_ap": 0.8})))
+    assert titles(hints) == told
+    if hints:
+        assert "had oks_ap 0.800 at step 50 while training; at step 100 it was 0.700." in hints[0].text
 
 
 def test_small_samples_and_the_order_of_hints() -> None:

@@ -65,6 +65,10 @@ def run_folder(folder: Path) -> Path:
     rows = [f"{step},10,0.001,{6 / step},{3 / step},{9 / step}" for step in (*range(1, 30), *range(20, 60))]
     header = "step,images_per_s,learning_rate,Loss/box/scale,Loss/box/offset,Loss/total_loss"
     (folder / "results.csv").write_text("\n".join([header, *rows]))
+    (folder / "validation.csv").write_text("step,oks_ap,box_ap\n20,0.2,0.3\n40,0.4,0.5\n")
+    (folder / "best").mkdir()
+    best = {"step": 40, "metric": "oks_ap", "value": 0.4, "scores": {"oks_ap": 0.4}}
+    (folder / "best" / "best.json").write_text(json.dumps(best))
     return folder
 
 
@@ -90,6 +94,8 @@ def test_page_of_a_run_holds_everything_and_fetches_nothing(tmp_path: Path) -> N
         "Errors of patch, in pixels",
         "PCK curve of patch",
         "OKS of patch",
+        "Measured while training",
+        "Dotted: the best checkpoint, oks_ap 0.400 at step 40.",
         "Parts of the loss",
         "Dotted: resumed at step 19.",
         "pipeline.config, as trained",

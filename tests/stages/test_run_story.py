@@ -50,9 +50,26 @@ def test_a_run_tells_its_story(tmp_path: Path) -> None:
     assert story.labels(LabelMap(())) == {}
 
 
+def test_what_was_measured_while_training(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    (tmp_path / "validation.csv").write_text("step,oks_ap,box_ap\n10,,0.1\n20,0.5,0.25\n")
+    best = {"step": 20, "metric": "oks_ap", "value": 0.5, "scores": {"oks_ap": 0.5}}
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "best.json").write_text(json.dumps(best))
+    story = run_story(tmp_path)
+    assert story.best is not None
+    assert story.best.text == "oks_ap 0.500 at step 20"
+    assert story.validation is not None
+    assert (story.validation.steps, story.validation.last("box_ap")) == ((10, 20), 0.25)
+    (tmp_path / "best" / "best.json").write_text("{}")
+    (told,) = run_story(tmp_path).problems
+    assert "best.json: damaged" in told
+
+
 def test_nothing_must_be_there(tmp_path: Path) -> None:
     story = run_story(tmp_path)
-    assert (story.settings, story.curve, story.seconds, story.problems) == ({}, None, None, ())
+    assert (story.settings, story.curve, story.validation, story.best) == ({}, None, None, None)
+    assert (story.seconds, story.problems) == (None, ())
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
