@@ -93,8 +93,8 @@ class Converter(contextlib.AbstractContextManager["Converter"]):
         Args:
             format: "onnx", "tflite" or "openvino".
             precision: one of `PRECISIONS_OF` the format. "float16": weights are stored in 16 bits, it is computed in
-                float32. "bfloat16": the same file, to be computed in bfloat16. "int8": convolutions are computed in
-                8-bit integers, but for the last of each head; what follows the network stays float32.
+                float32. "bfloat16": the same file, to be computed in bfloat16. "int8": the network is computed in 8-bit
+                integers, but for the last convolution of each head; what follows the network stays float32.
             out: the folder that gets ``onnx/``, ``tflite/`` or ``openvino/``.
 
         Returns:

@@ -14,6 +14,8 @@ from kpt_tools.odapi.memory import tell_peak_memory
 SMALLEST_WEIGHTS = 256
 """Arrays with fewer values stay in float32: scales, anchors and constants of the arithmetic after the network."""
 
+_CONVOLUTION = "Conv"
+
 
 def main() -> None:
     """Do what the flags say."""
@@ -54,9 +56,12 @@ def _halve_weights(source: Path, out: Path) -> None:
 
 
 def _quantise(source: Path, out: Path, calibration: Path) -> None:
-    """Let the convolutions compute in 8-bit integers, but for the last of each head; the rest stays float32.
+    """Let the convolutions compute in 8-bit integers, but for the first and the last ones; the rest stays float32.
 
-    Ranges are means over the calibration pictures of the smallest and largest value in each.
+    Ranges are means over the calibration pictures of the smallest and largest value in each. Measured on the pliers of
+    the demo (80 pictures, MobileNetV2-FPN, box AP / OKS AP in float32 0.654 / 0.792): so 0.641 / 0.787; with the first
+    convolution quantised as well 0.636 / 0.783; with additions and resizing as well 0.608 / 0.437; with ranges from
+    percentiles 0.594 / 0.770.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, quantize_static, shape_inference
@@ -64,39 +69,41 @@ def _quantise(source: Path, out: Path, calibration: Path) -> None:
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         prepared = Path(folder) / "prepared.onnx"
         shape_inference.quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-        keep = last_convolutions(onnx.load(str(prepared), load_external_data=False).graph)
+        keep = outer_convolutions(onnx.load(str(prepared), load_external_data=False).graph)
         quantize_static(
             str(prepared),
             str(out),
             _reader(calibration),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
+            op_types_to_quantize=[_CONVOLUTION],
             nodes_to_exclude=keep,
             per_channel=True,
             extra_options={"CalibMovingAverage": True},
         )
 
 
-def last_convolutions(graph: Any) -> list[str]:
-    """Names of the convolutions that no other one comes after: those that give sizes, offsets and scores.
+def outer_convolutions(graph: Any) -> list[str]:
+    """Names of the convolutions that none comes before (those that see pixels), or none after (sizes, offsets, scores).
 
     Args:
         graph: an ``onnx.GraphProto``, its nodes in topological order.
     """
-    users: dict[str, list[Any]] = {}
+    after_one: set[str] = set()  # values that a convolution went into
+    before_one: set[str] = set()  # values that go into a convolution
+    first, last = [], []
     for node in graph.node:
-        for name in node.input:
-            users.setdefault(name, []).append(node)
-    before_one: set[str] = set()  # outputs that a convolution needs
-    last = []
+        fed = not after_one.isdisjoint(node.input)
+        if node.op_type == _CONVOLUTION and not fed:
+            first.append(node.name)
+        if node.op_type == _CONVOLUTION or fed:
+            after_one.update(node.output)
     for node in reversed(graph.node):
-        used = [user for name in node.output for user in users.get(name, ())]
-        needed = any(user.op_type == "Conv" or before_one.intersection(user.output) for user in used)
-        if needed:
-            before_one.update(node.output)
-        elif node.op_type == "Conv":
+        needed = not before_one.isdisjoint(node.output)
+        if node.op_type == _CONVOLUTION and not needed:
             last.append(node.name)
-    return last
+        if node.op_type == _CONVOLUTION or needed:
+            before_one.update(node.input)
+    return list(dict.fromkeys(first + last))
 
 
 def _reader(calibration: Path) -> Any:
