@@ -22,7 +22,7 @@ from kpt_tools.errors import DataError
 @option(EvalConfig, "out", type=click.Path(path_type=Path), help="Folder for eval.json; default: MODEL/eval.")
 @option(EvalConfig, "report", "--report/--no-report", is_flag=True, help="Write report.html, too (default: yes).")
 def command(**settings: object) -> int:
-    """Measure MODEL, a run folder or an exported folder (default: runs/train)."""
+    """Measure MODEL, a run folder, an exported folder or a zoo model (default: runs/train)."""
     from rich.console import Console
 
     from kpt_tools.cli.eval_tables import tables

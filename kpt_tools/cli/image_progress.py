@@ -42,6 +42,8 @@ class ImageProgress:
         if event["kind"] == "phase" and self._task is not None:
             self._begin = time.monotonic()
             self._bar.update(self._task, description=event["name"])
+        elif event["kind"] == "note":
+            self._console.print(event["text"], highlight=False, markup=False, soft_wrap=True)
         elif event["kind"] == "image" and self._task is not None:
             self._image(self._task, event["done"], event["total"])
 

@@ -16,10 +16,18 @@ if TYPE_CHECKING:
 
     from kpt_tools.stages.infer import InferResult
 
+_MOST_CLASSES = 20
+"""Classes that are listed though nothing of them was found; a model of the zoo has 90."""
+
 
 @click.command("infer")
 @click.argument("inputs", nargs=-1)
-@option(InferConfig, "model", type=click.Path(path_type=Path), help="Exported folder, or a run folder that holds one.")
+@option(
+    InferConfig,
+    "model",
+    type=click.Path(path_type=Path),
+    help="Exported folder, run folder that holds one, or zoo model: name, folder or archive.",
+)
 @option(InferConfig, "out", type=click.Path(path_type=Path), help="Folder for JSON, CSV and pictures.")
 @option(InferConfig, "annotations", type=click.Path(path_type=Path), help="COCO JSON whose image and class ids to use.")
 @option(InferConfig, "min_score", type=float, help="Leave out detections below.")
@@ -48,19 +56,23 @@ def command(**settings: object) -> int:
     with ImageProgress() as progress:
         result = infer(from_dict(InferConfig, settings), progress)
     print_finding_lines(result.findings, str(result.out / FILE_NAME))
-    Console().print(_table(result))
+    Console().print(result_table(result))
     return DataError.exit_code if result.lost else 0
 
 
-def _table(result: InferResult) -> Table:
+def result_table(result: InferResult) -> Table:
+    """What was done, in numbers."""
     from rich.markup import escape
     from rich.table import Table
 
     speed = result.images_per_second
     table = Table(title=escape(f"Detections in {result.out}"), show_header=False)
     table.add_row("images", str(result.images))
-    for name, count in result.detections.items():
+    found = {name: count for name, count in result.detections.items() if count}
+    for name, count in (result.detections if len(result.detections) <= _MOST_CLASSES else found).items():
         table.add_row(escape(f"detections of {name}"), str(count))
+    if len(result.detections) > _MOST_CLASSES:
+        table.add_row("classes without a detection", str(len(result.detections) - len(found)))
     table.add_row("images without a detection", str(result.empty))
     table.add_row("images that failed", str(len(result.failed)))
     table.add_row("images/s (model alone)", f"{speed:.1f}" if speed else "n/a")

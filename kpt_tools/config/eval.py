@@ -15,7 +15,7 @@ class EvalConfig:
     """What to measure, against which truth, and how.
 
     Attributes:
-        model: a run folder of `kpt-tools train`, or an exported folder.
+        model: a run folder of `kpt-tools train`, an exported folder, or a model of the zoo (name, folder or archive).
         records: glob of TFRecord shards to measure on; None: the validation records of the run.
         annotations: a COCO JSON to measure on instead of records; needs `images`.
         images: the folder of its images.

@@ -14,7 +14,8 @@ class InferConfig:
 
     Attributes:
         inputs: image files, folders (searched with their sub-folders) or glob patterns.
-        model: an exported folder, or a run folder that holds one as ``export``.
+        model: an exported folder, a run folder that holds one as ``export``, or a model of the zoo (name, folder or
+            archive).
         out: folder for predictions.json, predictions.csv and pictures/.
         annotations: a COCO JSON whose image and category ids predictions.json shall use.
         min_score: detections below are left out everywhere.

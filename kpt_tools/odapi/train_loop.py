@@ -16,7 +16,7 @@ from typing import Any
 
 from kpt_tools.errors import KptToolsError
 from kpt_tools.fsio import write_json
-from kpt_tools.odapi import batch_norm, events, first_batch, pipeline_config, transfer, transfer_plan
+from kpt_tools.odapi import batch_norm, batch_norm_unfold, events, first_batch, pipeline_config, transfer, transfer_plan
 from kpt_tools.odapi.loss_watch import LossWatch
 from kpt_tools.odapi.stop_signal import StopSignal
 from kpt_tools.odapi.train_parts import Parts, build, forward_in_training_mode, train_step
@@ -101,8 +101,31 @@ def _load_fine_tune_checkpoint(parts: Parts, config_path: str, model_dir: str, m
         parts.make_variables()
         message = pipeline_config.read(Path(config_path))
         report = transfer.transfer(parts.model, message, Path(config.fine_tune_checkpoint), mode)
-    write_json(Path(model_dir) / transfer.FILE_NAME, report.details())
-    events.emit("transfer", **report.summary())
+    unfolded = _unfold(parts)
+    write_json(Path(model_dir) / transfer.FILE_NAME, {**report.details(), "unfolded": unfolded})
+    events.emit("transfer", **report.summary(), unfolded=unfolded)
+
+
+def _unfold(parts: Parts) -> int:
+    """Make batch normalisations fit for training that came folded into convolutions; their number."""
+    import tensorflow as tf
+    from object_detection.core import standard_fields
+
+    fields, strategy = standard_fields.InputDataFields, tf.distribute.get_strategy()
+
+    def forward(features: Any) -> None:
+        parts.model._is_training = False
+        tf.keras.backend.set_learning_phase(False)
+        image, shape = (
+            strategy.experimental_local_results(features[name])[0] for name in (fields.image, fields.true_image_shape)
+        )
+        parts.model.predict(image, shape)
+
+    if not batch_norm_unfold.folded_layers(parts.model):
+        return 0
+    events.emit("phase", name="estimating statistics of folded batch normalisations")
+    batches = statistics_batches(parts.batch_size, STATISTICS_IMAGES)
+    return batch_norm_unfold.unfold(parts.model, forward, (batch[0] for batch in parts.dataset), batches)
 
 
 def _averages(parts: Parts, decay: float) -> WeightAverages | None:

@@ -173,12 +173,12 @@ def new_values(steps: Sequence[Step], variables: Sequence[Any], graph: Checkpoin
     """
     values = []
     for step, variable in zip(steps, variables, strict=True):
-        if step.status == FRESH:
+        if step.status == FRESH and not step.from_zero:
             continue
-        assert step.pair.key is not None
-        value = graph.value(step.pair.key)
+        start = variable.numpy() * (0 if step.from_zero else 1)
+        value = start if step.status == FRESH or step.pair.key is None else graph.value(step.pair.key)
         if step.status == ADAPTED:
-            value = _with_rows(variable.numpy(), value, step.rows)
+            value = _with_rows(start, value, step.rows)
         if value.shape != step.pair.shape:
             raise EngineError(f"{step.pair.path}: has shape {step.pair.shape}, the new value {value.shape}.")
         values.append((variable, value))

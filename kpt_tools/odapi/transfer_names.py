@@ -12,6 +12,7 @@ from pathlib import Path
 from kpt_tools.entities import LabelMap
 from kpt_tools.errors import ConfigError
 from kpt_tools.odapi import pipeline_config
+from kpt_tools.odapi.known_names import known_label_map
 from kpt_tools.odapi.pipeline_config import Message
 from kpt_tools.pipeline.coco_classes import PERSON, person_label_map, plain_class_name
 from kpt_tools.pipeline.label_map import read_label_map
@@ -138,8 +139,8 @@ def folder_of(checkpoint: Path) -> Path:
 def read_source(checkpoint: Path) -> ModelNames | None:
     """The names of the model that a checkpoint belongs to; None if there is no pipeline.config beside it.
 
-    Config and label map lie in the model's folder. Paths within the config are not followed: they may be those of
-    another project.
+    Config and label map lie in the model's folder; without a label map, COCO's names are known. Paths within the config
+    are not followed: they may be those of another project.
 
     Args:
         checkpoint: path without suffix, as in ``fine_tune_checkpoint``.
@@ -159,7 +160,7 @@ def read_source(checkpoint: Path) -> ModelNames | None:
             "Start from a CenterNet, or from scratch with --fresh."
         )
     label_map = folder / LABEL_MAP_NAME
-    return names_of(config, read_label_map(label_map) if label_map.is_file() else None)
+    return names_of(config, read_label_map(label_map) if label_map.is_file() else known_label_map(config))
 
 
 def read_target(config: Message) -> ModelNames:

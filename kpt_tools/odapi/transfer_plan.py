@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from kpt_tools.odapi.transfer_names import KEYPOINT_HEADS, Channel, ModelNames, TaskNames
@@ -58,6 +58,7 @@ class Step:
         kept: class or keypoint names whose channels are taken over.
         new: those that start fresh.
         by_position: its channels were taken over as they are, since the names on one side are unknown.
+        from_zero: its new channels start at zero instead of random values.
     """
 
     pair: Pair
@@ -66,6 +67,7 @@ class Step:
     kept: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     by_position: bool = False
+    from_zero: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,19 @@ def source_heads(tasks: Mapping[str, str]) -> dict[str, str]:
 def plan_match(
     pairs: Sequence[Pair], target: ModelNames, source: ModelNames, heads: Mapping[str, str]
 ) -> tuple[Step, ...]:
-    """Take over whatever fits: equal shapes as they are, output channels by the names that they stand for."""
-    return tuple(_match(pair, target, source, heads) for pair in pairs)
+    """Take over whatever fits: equal shapes as they are, output channels by the names that they stand for.
+
+    New channels behind layers that are taken over start at zero, so that the model begins with what its biases say.
+    Random ones would give these layers' large values any meaning: with MoveNet the first loss was 55 instead of 17.
+    """
+    steps = [_match(pair, target, source, heads) for pair in pairs]
+    lent = {step.pair.head for step in steps if step.status == RESTORED and not step.pair.output}
+    return tuple(replace(step, from_zero=_starts_at_zero(step, lent)) for step in steps)
+
+
+def _starts_at_zero(step: Step, lent: Set[str]) -> bool:
+    pair = step.pair
+    return pair.output and len(pair.shape) > 1 and pair.head in lent and step.status != RESTORED
 
 
 def _match(pair: Pair, target: ModelNames, source: ModelNames, heads: Mapping[str, str]) -> Step:

@@ -12,6 +12,7 @@ ZOO_PERSON = "/m/01g317"
 
 PERSON_LABEL_MAP = "coco_person"
 ZOO_LABEL_MAP = "coco_zoo"
+ZOO_CLASSES = 90
 
 # The evaluation of COCO keypoints, https://cocodataset.org/#keypoints-eval, in COCO's order of keypoints.
 PERSON_SIGMAS = (
@@ -38,6 +39,8 @@ def zoo_label_map() -> LabelMap:
 
 def is_zoo(label_map: LabelMap) -> bool:
     """Whether the classes are those of a zoo model, of which a user's pictures show a few."""
+    if len(label_map.items) != ZOO_CLASSES:
+        return False
     return [item.name for item in label_map.items] == [item.name for item in zoo_label_map().items]
 
 

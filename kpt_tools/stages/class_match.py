@@ -7,15 +7,22 @@ from collections.abc import Mapping
 from kpt_tools.config.base import did_you_mean
 from kpt_tools.entities import Dataset, Instance, LabelMap, LabelMapItem
 from kpt_tools.errors import ConfigError
+from kpt_tools.pipeline.coco_classes import is_zoo
 
 
 def match_classes(dataset: Dataset, label_map: LabelMap, where: str) -> dict[int, LabelMapItem]:
     """The model's class of each category, by category id; categories that the model does not know are left out.
 
+    A model of the zoo knows all classes of COCO, of which a data set has a few: the others are passed over, and so
+    are people's keypoints where the data set has only boxes.
+
     Raises:
-        ConfigError: a class of the model has no category of exactly its name.
+        ConfigError: a class of the model has no category of exactly its name; of a zoo model, none has.
     """
     category_ids = {category.name: category.id for category in dataset.categories}
+    found = _of_zoo(dataset, label_map, category_ids) if is_zoo(label_map) else {}
+    if found:
+        return found
     matched = {}
     for item in label_map.items:
         if item.name not in category_ids:
@@ -29,6 +36,15 @@ def match_classes(dataset: Dataset, label_map: LabelMap, where: str) -> dict[int
                 f"{where}: has no class '{item.name}', which the model detects{did_you_mean(item.name, category_ids)}"
             )
         matched[category_ids[item.name]] = item
+    return matched
+
+
+def _of_zoo(dataset: Dataset, label_map: LabelMap, category_ids: Mapping[str, int]) -> dict[int, LabelMapItem]:
+    matched = {}
+    for item in label_map.items:
+        category = dataset.category_by_id[category_ids[item.name]] if item.name in category_ids else None
+        if category is not None:
+            matched[category.id] = item if category.keypoints else LabelMapItem(item.id, item.name)
     return matched
 
 

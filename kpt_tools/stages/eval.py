@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kpt_tools.config.eval import EvalConfig
 from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
 from kpt_tools.config.model_metadata import read_metadata
-from kpt_tools.entities import Finding, LabelMap, ModelMetadata, Report
+from kpt_tools.entities import Finding, LabelMap, ModelMetadata, Prediction, Report
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import read_json, write_json
 from kpt_tools.inference.decode import decode
@@ -22,6 +22,7 @@ from kpt_tools.metrics.evaluate import evaluate
 from kpt_tools.metrics.oks import as_area_source
 from kpt_tools.metrics.pairs import ImagePair, countable
 from kpt_tools.metrics.result import EvalResult
+from kpt_tools.pipeline.coco_classes import is_zoo
 from kpt_tools.pipeline.sigmas import DEFAULT_SIGMA, sigmas_of
 from kpt_tools.stages.eval_gallery import PictureCollector
 from kpt_tools.stages.eval_report import EvaluationSource, write_report
@@ -33,8 +34,16 @@ from kpt_tools.stages.eval_truth import (
     records_of_run,
     truth_from_records,
 )
-from kpt_tools.stages.model_folder import EXPORT_NAME, export_is_current, exported_model, is_run, run_of
+from kpt_tools.stages.model_folder import (
+    EXPORT_NAME,
+    export_is_current,
+    exported_model,
+    is_run,
+    results_folder,
+    run_of,
+)
 from kpt_tools.stages.run_manifest import jsonable, run_manifest, versions
+from kpt_tools.stages.zoo_model import is_archive, located
 
 RESULT_NAME = "eval.json"
 JSON_NAME = "predictions.json"
@@ -87,18 +96,16 @@ def evaluate_model(
         EngineError: the model cannot be exported, loaded or run.
         MissingDependencyError: TensorFlow, pycocotools or matplotlib is not installed.
     """
-    if engine is None and not config.model.is_dir():
-        raise ConfigError(
-            f"{config.model}: no such folder; expected a run of kpt-tools train, or an exported model. Train first."
-        )
-    run = run_of(config.model)
+    model = config.model if engine else _existing(config.model)
+    run = run_of(model)
     shards = _shards(config, run)
-    folder = _model_folder(config.model, on_event) if engine is None else None
+    folder = _model_folder(model, on_event) if engine is None else None
     metadata = engine.metadata if engine else read_metadata(folder or config.model)
     sigmas = _sigmas(config, metadata)
     report = Report()
     truth = _truth(config, shards, metadata.label_map, report)
-    out = config.out or (run or config.model.resolve().parent) / OUT_NAME
+    metadata, sigmas = _measurable(metadata, sigmas, truth.label_map)
+    out = config.out or results_folder(model, OUT_NAME)
     files = {"model": folder / SAVED_MODEL, "metadata": folder / METADATA_NAME} if folder else {}
     files |= {"annotations": config.annotations} if config.annotations else {}
     files |= {path.name: path for path in shards}
@@ -120,13 +127,28 @@ def evaluate_model(
     return EvalOutcome(result, folder, truth.text, out, page, tuple(report.findings))
 
 
+def _existing(model: Path) -> Path:
+    """The place of a run, an exported model, or a model of the zoo by its name."""
+    place = located(model)
+    if not (place.is_dir() or is_archive(place)):
+        raise ConfigError(
+            f"{model}: no such folder; expected a run of kpt-tools train, an exported model, or a model of the zoo. "
+            "Train first."
+        )
+    return place
+
+
 @dataclass(frozen=True)
 class _Truth:
-    """Annotated images to go through once; `total` is None where it is not known beforehand."""
+    """Annotated images to go through once; `total` is None where it is not known beforehand.
+
+    `label_map` has the classes of the model that are annotated.
+    """
 
     text: str
     images: Iterator[TruthImage]
     total: int | None
+    label_map: LabelMap
     category_ids: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -143,9 +165,24 @@ def _truth(config: EvalConfig, shards: list[Path], label_map: LabelMap, report: 
         from kpt_tools.stages.eval_coco import coco_truth
 
         coco = coco_truth(config.annotations, config.images, label_map, report)
-        return _Truth(str(config.annotations), coco.read(report), len(coco.dataset.images), coco.category_ids)
+        text, total = str(config.annotations), len(coco.dataset.images)
+        return _Truth(text, coco.read(report), total, coco.label_map, coco.category_ids)
+    if is_zoo(label_map):
+        raise ConfigError(
+            "--records: records number their own classes, and a model of the zoo those of COCO. Give --annotations and "
+            "--images: there they are matched by name."
+        )
     text = ", ".join(str(path) for path in shards)
-    return _Truth(text, truth_from_records(shards, label_map, report), count_records(shards))
+    return _Truth(text, truth_from_records(shards, label_map, report), count_records(shards), label_map)
+
+
+def _measurable(
+    metadata: ModelMetadata, sigmas: tuple[float, ...], label_map: LabelMap
+) -> tuple[ModelMetadata, tuple[float, ...]]:
+    """What the model knows of the classes and keypoints that the truth has."""
+    if label_map.num_keypoints == metadata.label_map.num_keypoints:
+        return replace(metadata, label_map=label_map), sigmas
+    return replace(metadata, label_map=label_map, skeleton=(), flip_pairs=(), sigmas=()), ()
 
 
 def _model_folder(model: Path, on_event: OnEvent) -> Path:
@@ -156,7 +193,7 @@ def _model_folder(model: Path, on_event: OnEvent) -> Path:
 
         on_event({"kind": "phase", "name": "exporting the last checkpoint"})
         return export_run(ExportConfig(run=model, out=model / EXPORT_NAME), on_event).folder
-    return exported_model(model)
+    return exported_model(model, on_event)
 
 
 def _sigmas(config: EvalConfig, metadata: ModelMetadata) -> tuple[float, ...]:
@@ -192,6 +229,7 @@ def _detect(
                 min_score=config.min_score,
             )
             report.extend(findings)
+            prediction = _of_classes(prediction, truth.label_map)
             to_json(prediction, image.image_id)
             pairs.append(ImagePair(image.name, image.instances, prediction.detections))
             if pictures is not None:
@@ -201,6 +239,12 @@ def _detect(
             lost = next((f.message for f in report.findings if f.code == LOST), "there are no images.")
             raise DataError(f"{truth.text}: nothing to measure on; the first problem: {lost}")
     return pairs
+
+
+def _of_classes(prediction: Prediction, label_map: LabelMap) -> Prediction:
+    """Without detections of classes that are not annotated: right or wrong, nobody knows."""
+    known = {item.id for item in label_map.items}
+    return replace(prediction, detections=tuple(row for row in prediction.detections if row.class_id in known))
 
 
 def _tell_crowded(pairs: Sequence[ImagePair], label_map: LabelMap, report: Report) -> None:

@@ -35,6 +35,11 @@ class CocoTruth:
     order: Mapping[int, list[int]]
 
     @property
+    def label_map(self) -> LabelMap:
+        """The classes of the model that can be measured, with their own ids and slots."""
+        return LabelMap(tuple(sorted(self.classes.values(), key=lambda item: item.id)))
+
+    @property
     def category_ids(self) -> dict[int, int]:
         """Category id by class id of the model."""
         return {item.id: category_id for category_id, item in self.classes.items()}
@@ -100,4 +105,10 @@ def coco_truth(annotations: Path, images: Path, label_map: LabelMap, report: Rep
         if category.id not in classes and count:
             message = f"{annotations}: class '{category.name}' is not one of the model's; its {count} objects left out."
             report.add("class-not-in-model", "warning", message)
+    if len(classes) < len(label_map.items):
+        names = ", ".join(f"'{item.name}'" for item in classes.values())
+        message = (
+            f"{annotations}: of the {len(label_map.items)} classes of the model, it has {names}: measured on these."
+        )
+        report.add("classes-not-in-truth", "info", message)
     return CocoTruth(dataset, folder, classes, keypoint_order(dataset, classes, str(annotations)))

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import kpt_tools
 from kpt_tools.config.fetch import FetchConfig
 from kpt_tools.errors import ConfigError, DataError
-from kpt_tools.fsio import sha256_of, staging_folder, write_json
+from kpt_tools.fsio import sha256_of
+from kpt_tools.stages.unpack_model import ModelArchive, read_record, unpack_model
 from kpt_tools.zoo.catalogue import ZooModel, find_model
 from kpt_tools.zoo.download import Policy, download
-from kpt_tools.zoo.extract import unpack
-from kpt_tools.zoo.layout import find_model_folder, install, missing_parts
+from kpt_tools.zoo.layout import missing_parts
 from kpt_tools.zoo.listener import SILENT, Listener
 from kpt_tools.zoo.part_file import forget, forget_part, part_of, read_origin
 from kpt_tools.zoo.source import locate, public
-
-RECORD = "fetched.json"
 
 
 @dataclass(frozen=True)
@@ -94,7 +89,7 @@ def _already_there(model: ZooModel, folder: Path) -> FetchResult:
             f"{folder}: is there, but is no whole model ({', '.join(lacking)} missing or empty). "
             "Move it away, or replace it with --force."
         )
-    record = _read_record(folder)
+    record = read_record(folder)
     size = record.get("archive_bytes")
     return FetchResult(
         model,
@@ -133,25 +128,9 @@ def _install(model: ZooModel, folder: Path, archive: _Archive, config: FetchConf
     sha256, size = sha256_of(archive.path), archive.path.stat().st_size
     if config.sha256 is not None and config.sha256.lower() != sha256:
         raise DataError(f"{archive.path}: its SHA-256 is {sha256}, expected {config.sha256.lower()}.")
-    previous = _read_record(folder).get("sha256", "")
-    with staging_folder(config.pretrained_models) as staging:
-        unpacked = staging / "unpacked"
-        unpacked.mkdir()
-        listener.phase("unpacking")
-        counts = unpack(archive.path, unpacked, listener=listener)
-        found = find_model_folder(unpacked, archive.path)
-        record = {
-            "model": model.name,
-            "source": archive.source,
-            "sha256": sha256,
-            "archive_bytes": size,
-            "files": counts.files,
-            "unpacked_bytes": counts.total_bytes,
-            "left_out": list(found.others),
-            "kpt_tools": kpt_tools.__version__,
-        }
-        write_json(found.path / RECORD, record)
-        install(found.path, folder, staging / "replaced")
+    previous = read_record(folder).get("sha256", "")
+    whole = ModelArchive(archive.path, archive.source, sha256, size)
+    left_out = unpack_model(whole, folder, model.name, listener)
     kept = archive.path if config.keep_archive or not archive.downloaded else None
     return FetchResult(
         model,
@@ -162,15 +141,6 @@ def _install(model: ZooModel, folder: Path, archive: _Archive, config: FetchConf
         archive_bytes=size,
         resumed_from=archive.resumed_from,
         previous_sha256=str(previous),
-        left_out=found.others,
+        left_out=left_out,
         kept_archive=kept,
     )
-
-
-def _read_record(folder: Path) -> dict[str, Any]:
-    """What an earlier fetch wrote into the folder; empty if it was put there by other means."""
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,7 @@ def infer(
         MissingDependencyError: TensorFlow is not installed.
     """
     sources = find_images(config.inputs, exclude=config.out)
-    folder = exported_model(config.model) if engine is None else None
+    folder = exported_model(config.model, on_event) if engine is None else None
     metadata = engine.metadata if engine else read_metadata(folder or config.model)
     ids = _ids(config, sources.images, metadata)
     pre_annotations = PreAnnotations(config, metadata) if config.to_coco_annotator else None
@@ -162,7 +162,7 @@ class _Work:
                 if rgb is not None:
                     prediction = self._detect(rgb, source.name)
                     self._check_size(prediction, ids)
-                    self._write(prediction, ids.image.get(source.name), to_json, to_csv)
+                    self._write(prediction, ids, to_json, to_csv)
                     if self.pre_annotations is not None:
                         self.pre_annotations.add(source.path, prediction, ids.image.get(source.name))
                     self.pictures.add(number, rgb, prediction)
@@ -220,9 +220,11 @@ class _Work:
             self.report.add("image-size-differs", "warning", message, image=prediction.image)
 
     @staticmethod
-    def _write(prediction: Prediction, image_id: int | None, to_json: CocoSink, to_csv: CsvSink) -> None:
+    def _write(prediction: Prediction, ids: OutputIds, to_json: CocoSink, to_csv: CsvSink) -> None:
+        image_id = ids.image.get(prediction.image)
         if image_id is not None:  # else a finding of `ids_from_annotations` has said so
-            to_json(prediction, image_id)
+            known = tuple(row for row in prediction.detections if row.class_id not in ids.left_out)
+            to_json(replace(prediction, detections=known), image_id)
         to_csv(prediction)
 
 

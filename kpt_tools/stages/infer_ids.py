@@ -19,6 +19,7 @@ class OutputIds:
         image: id by name.
         category: category id by class id of the model; classes that are not in it keep their own.
         size_wh: width and height by name, as the annotations have them.
+        left_out: class ids whose detections have no id there and stay out of predictions.json.
         findings: which images have no id.
     """
 
@@ -26,6 +27,7 @@ class OutputIds:
     category: Mapping[int, int] = field(default_factory=dict)
     size_wh: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    left_out: frozenset[int] = frozenset()
 
 
 def numbered(names: Sequence[str]) -> OutputIds:
@@ -47,7 +49,12 @@ def ids_from_annotations(path: Path, names: Sequence[str], label_map: LabelMap) 
     image, findings = image_ids(dataset, names, str(path))
     size_of = {record.id: (record.width, record.height) for record in dataset.images}
     sizes = {name: size_of[image_id] for name, image_id in image.items()}
-    return OutputIds(image, category, sizes, tuple(findings))
+    left_out = frozenset(item.id for item in label_map.items) - frozenset(category)
+    if left_out:
+        count = len(label_map.items)
+        message = f"{path}: has {len(category)} of the model's {count} classes; detections of others are in the CSV."
+        findings.append(Finding("classes-without-id", "info", message))
+    return OutputIds(image, category, sizes, tuple(findings), left_out)
 
 
 def image_ids(dataset: Dataset, names: Sequence[str], where: str) -> tuple[dict[str, int], list[Finding]]:

@@ -228,3 +228,26 @@ def test_parts_are_counted_and_named() -> None:
     details = json.loads(json.dumps(report.details()))
     assert len(details.pop("variables")) == len(pairs)
     assert details == json.loads(json.dumps(report.summary()))
+
+
+@pytest.mark.parametrize(
+    ("convolution", "output", "from_zero"),
+    [
+        pytest.param("c", None, True, id="new-output-behind-restored-convolution"),
+        pytest.param(None, None, False, id="all-of-the-head-is-new"),
+        pytest.param("c", "o", False, id="output-restored"),
+    ],
+)
+def test_new_channels_start_at_zero_behind_what_is_taken_over(
+    convolution: str | None, output: str | None, from_zero: bool
+) -> None:
+    head = "box/scale"
+    pairs = [
+        Pair("h/0/kernel", (3, 3, 4, 8), head, False, convolution, (3, 3, 4, 8)),
+        Pair("h/1/kernel", (1, 1, 8, 2), head, True, output, (1, 1, 8, 2)),
+        Pair("h/1/bias", (2,), head, True, output, (2,)),
+        Pair("other/kernel", (1, 1, 8, 2), "box/offset", True, None, ()),
+    ]
+    names = ModelNames("x", None, ())
+    assert [step.from_zero for step in plan_match(pairs, names, names, {})] == [False, from_zero, False, False]
+    assert not any(step.from_zero for step in plan_exact(pairs, "detection"))

@@ -60,9 +60,11 @@ def test_missing_and_foreign_folder(tmp_path: Path) -> None:
         exported_model(tmp_path / "gone")
     with pytest.raises(ConfigError, match=r"has no saved_model/saved_model\.pb, label_map\.pbtxt, kpt_tools\.json"):
         exported_model(tmp_path)
-    (make_export(tmp_path / "model") / "kpt_tools.json").unlink()
+    model = make_export(tmp_path / "model")
+    for name in ("kpt_tools.json", "pipeline.config"):
+        (model / name).unlink()
     with pytest.raises(ConfigError, match=r"has no kpt_tools\.json; expected a folder that kpt-tools export wrote"):
-        exported_model(tmp_path / "model")
+        exported_model(model)
 
 
 @pytest.mark.parametrize(("export_time", "current"), [(2000, True), (1000, True), (999, False)])
