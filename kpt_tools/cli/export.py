@@ -7,32 +7,55 @@ from pathlib import Path
 import click
 
 from kpt_tools.cli.options import option
-from kpt_tools.config.export import ExportConfig
+from kpt_tools.config.export import FORMATS, PRECISIONS, ExportConfig
 
 
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path), default=ExportConfig.run)
 @option(ExportConfig, "out", type=click.Path(path_type=Path), help="Folder to make; default: RUN/export.")
+@option(
+    ExportConfig, "formats", "--format", multiple=True, help=f"{', '.join(FORMATS)}; several with commas, or repeated."
+)
+@option(
+    ExportConfig,
+    "precisions",
+    "--precision",
+    multiple=True,
+    help=f"{', '.join(PRECISIONS)}; of the formats besides the SavedModel. Default: float32.",
+)
+@option(
+    ExportConfig,
+    "images",
+    type=click.Path(path_type=Path),
+    help="Folder of pictures to compare on; default: the validation records of the run.",
+)
+@option(ExportConfig, "parity_images", type=int, help="Compare boxes, keypoints and scores on so many pictures.")
+@option(ExportConfig, "ap_images", type=int, help="Measure AP on at most so many pictures; default: on all.")
 @option(ExportConfig, "force", is_flag=True, help="Export again even if RUN/export is up to date.")
 def command(**settings: object) -> None:
-    """Export the last checkpoint of RUN (default: runs/train) as a SavedModel with its metadata."""
+    """Export the last checkpoint of RUN (default: runs/train), and compare each export with it."""
     from rich.console import Console
-    from rich.table import Table
 
+    from kpt_tools.cli.export_tables import parity_tables, signature_table
+    from kpt_tools.cli.findings import print_finding_lines
+    from kpt_tools.cli.image_progress import ImageProgress
     from kpt_tools.config.base import from_dict
-    from kpt_tools.stages.export import export_run
+    from kpt_tools.stages.export import LOG_NAME, export_run
 
-    console = Console(stderr=True)
-    with console.status("exporting") as status:
-        result = export_run(
-            from_dict(ExportConfig, settings),
-            lambda event: status.update(event["name"]) if event["kind"] == "phase" else None,
-        )
-    done = "Up to date:" if result.reused else "Exported"
-    table = Table(title=f"{done} step {result.step} in {result.folder}")
-    for column in ("", "name", "type and shape"):
-        table.add_column(column)
-    for kind, specs in (("input", result.inputs), ("output", result.outputs)):
-        for name, spec in specs.items():
-            table.add_row(kind, name, spec)
-    Console().print(table)
+    config = from_dict(ExportConfig, settings | {name: _names(settings[name]) for name in ("formats", "precisions")})
+    with ImageProgress() as progress:
+        result = export_run(config, progress)
+    print_finding_lines(result.findings, str(config.run / LOG_NAME))
+    console = Console()
+    console.print(signature_table(result))
+    for table in parity_tables(result.parity):
+        console.print(table)
+    for check in result.parity["checks"]:
+        if check["note"]:
+            console.print(f"{check['model']}: {check['note']}", style="yellow", markup=False, highlight=False)
+
+
+def _names(values: object) -> tuple[str, ...]:
+    """Names given with commas, repeated, or both."""
+    given = values if isinstance(values, tuple) else ()
+    return tuple(name.strip() for value in given for name in str(value).split(",") if name.strip())

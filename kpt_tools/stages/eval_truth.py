@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,16 @@ _OF = re.compile(r"-of-(\d{5,})$")
 
 @dataclass(frozen=True, slots=True)
 class TruthImage:
-    """An image with its objects; classes and keypoints are those of the model's label map."""
+    """An image with its objects; classes and keypoints are those of the model's label map.
+
+    `position` is the number of its record, from 0, or 0 where there are no records.
+    """
 
     name: str
     image_id: int
     rgb: ImageRgb
     instances: tuple[Instance, ...]
+    position: int = 0
 
 
 def records_of_run(run: Path | None, model: Path) -> list[str]:
@@ -84,15 +88,25 @@ def count_records(shards: Sequence[Path]) -> int | None:
     return sum(split.images for split in covering) if covered == names else None
 
 
-def truth_from_records(shards: Sequence[Path], label_map: LabelMap, report: Report) -> Iterator[TruthImage]:
+def truth_from_records(
+    shards: Sequence[Path], label_map: LabelMap, report: Report, *, only: Container[int] | None = None
+) -> Iterator[TruthImage]:
     """Decode records; an image that cannot be decoded is reported and passed over.
+
+    Args:
+        shards: the record files.
+        label_map: of the model.
+        report: gets what is passed over.
+        only: the positions of the records to decode; None: all.
 
     Raises:
         DataError: a shard is damaged or holds something else.
     """
     from kpt_tools.records.decode import read_records
 
-    for number, sample in enumerate(read_records(shards, label_map), start=1):
+    for position, sample in enumerate(read_records(shards, label_map)):
+        if only is not None and position not in only:
+            continue
         try:
             rgb = decode_image(sample.encoded, sample.file_name, upright=False)
         except DataError as exc:
@@ -106,7 +120,8 @@ def truth_from_records(shards: Sequence[Path], label_map: LabelMap, report: Repo
             )
             report.add(LOST, "error", message, image=sample.file_name)
             continue
-        yield TruthImage(sample.file_name, as_number(sample.image_id, number), rgb, tuple(sample.instances))
+        image_id = as_number(sample.image_id, position + 1)
+        yield TruthImage(sample.file_name, image_id, rgb, tuple(sample.instances), position)
 
 
 def as_number(image_id: object, position: int) -> int:

@@ -152,3 +152,55 @@ def test_environment_reduces_chatter_but_respects_the_user() -> None:
     assert child_environment({})["TF_CPP_MIN_LOG_LEVEL"] == "1"
     assert child_environment({"TF_CPP_MIN_LOG_LEVEL": "0", "PYTHONPATH": "x"})["TF_CPP_MIN_LOG_LEVEL"] == "0"
     assert child_environment({"PYTHONPATH": "x"})["PYTHONPATH"].endswith(os.pathsep + "x")
+
+
+ECHO = (
+    "import sys\n"
+    "from kpt_tools.odapi import events\n"
+    "data = sys.stdin.buffer.read()\n"
+    "events.emit('read', size=len(data))\n"
+)
+
+
+def test_what_is_fed_arrives(tmp_path) -> None:
+    found: list[dict] = []
+    run_child(script(ECHO), tmp_path / "log", found.append, feed=(bytes(1 << 16) for _ in range(40)))
+    assert found == [{"kind": "read", "size": 40 << 16}]
+
+
+def test_without_a_feed_the_input_is_empty(tmp_path) -> None:
+    found: list[dict] = []
+    run_child(script(ECHO), tmp_path / "log", found.append)
+    assert found == [{"kind": "read", "size": 0}]
+
+
+def test_a_child_that_ends_before_it_has_read_all_is_told_by_its_own_error(tmp_path) -> None:
+    with pytest.raises(EngineError, match="failed: ValueError: enough"):
+        run_child(
+            script("import sys\nsys.stdin.buffer.read(9)\nraise ValueError('enough')"),
+            tmp_path / "log",
+            lambda event: None,
+            feed=(bytes(1 << 16) for _ in range(1000)),
+        )
+
+
+def test_a_failing_feed_ends_the_child(tmp_path) -> None:
+    def blocks():
+        yield b"x"
+        raise OSError("no more pictures")
+
+    begin = time.monotonic()
+    with pytest.raises(OSError, match="no more pictures"):
+        run_child(script("import time; time.sleep(60)"), tmp_path / "log", lambda event: None, feed=blocks())
+    assert time.monotonic() - begin < 30
+
+
+def test_ctrl_c_ends_a_child_that_is_being_fed(tmp_path) -> None:
+    body = "from kpt_tools.odapi import events\nimport time\nevents.emit('ready')\ntime.sleep(60)\n"
+    result = run_child(
+        script(body),
+        tmp_path / "log",
+        lambda event: threading.Timer(0.1, press_ctrl_c).start(),
+        feed=(bytes(1 << 16) for _ in range(1000)),
+    )
+    assert result.interrupted
