@@ -14,6 +14,7 @@ from kpt_tools.entities import Dataset, Finding, LabelMap
 from kpt_tools.errors import DataError
 from kpt_tools.pipeline.flips import find_flips
 from kpt_tools.pipeline.label_map import label_map_of
+from kpt_tools.records.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,13 @@ class AnnotationChecks:
     findings: tuple[Finding, ...]
 
 
-def check_annotations(dataset: Dataset, flip_pairs: str | None = None) -> AnnotationChecks:
+def check_annotations(dataset: Dataset, flip_pairs: str | None = None, progress: Progress = silent) -> AnnotationChecks:
     """Run them all.
 
     Args:
         dataset: as read; its source coordinates.
         flip_pairs: as in `find_flips`.
+        progress: told of the comparison of poses.
 
     Raises:
         ConfigError: `flip_pairs` is malformed or names a keypoint that no class has.
@@ -46,7 +48,7 @@ def check_annotations(dataset: Dataset, flip_pairs: str | None = None) -> Annota
     findings: list[Finding] = []
     label_map = _label_map(dataset, findings)
     pairs = {} if label_map is None else _flip_pairs(dataset, label_map, flip_pairs, findings)
-    poses = check_poses(dataset, pairs)
+    poses = check_poses(dataset, pairs, progress)
     findings += [*check_classes(dataset), *check_boxes(dataset), *check_duplicates(dataset), *poses.findings]
     return AnnotationChecks(label_map, pairs, poses.scores, tuple(findings))
 

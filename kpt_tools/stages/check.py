@@ -79,7 +79,7 @@ def check(config: CheckConfig, progress: Progress = silent) -> CheckResult:
     dataset, report = _read(path)
     if not UNREADABLE.isdisjoint(report.counts()):
         folder = None  # else every picture would be told as one that the JSON does not name
-    checks = check_annotations(dataset, config.flip_pairs)
+    checks = check_annotations(dataset, config.flip_pairs, progress)
     report.extend(checks.findings)
     samples, usable = _usable_objects(dataset, folder, config, report, progress)
     if not sum(usable):

@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from defective_data import good_json
 
 from kpt_tools.annotations.checks.poses import check_poses, permutation_of
-from kpt_tools.annotations.checks.shapes import coverage, distances, nearest, shapes_of
+from kpt_tools.annotations.checks.shapes import Shapes, coverage, distances, nearest, shapes_of
 from kpt_tools.annotations.coco import parse_coco
-from kpt_tools.entities import Dataset, Instance
+from kpt_tools.entities import Category, Dataset, ImageRecord, Instance
 
 PAIRS = {3: [(1, 2), (3, 4)]}
 
@@ -122,3 +123,46 @@ def test_equal_poses_have_no_spread_and_no_outliers() -> None:
 
 def test_permutation() -> None:
     assert permutation_of([(0, 2)], 4) == [2, 1, 0, 3]
+
+
+def many(count: int, swapped: tuple[int, ...]) -> Dataset:
+    """One picture of many animals in all directions."""
+    base = np.array([[0, -30], [-10, -20], [10, -20], [-12, 18], [12, 18], [0, 28]], float)
+    rng = np.random.default_rng(3)
+    instances = []
+    for number in range(count):
+        angle = rng.uniform(0, 2 * math.pi)
+        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        points = (base + rng.normal(0, 0.8, base.shape)) @ turn.T + 100
+        if number in swapped:
+            points = points[permutation_of(PAIRS[3], 6)]
+        xyv = tuple((float(x), float(y), 2) for x, y in points)
+        instances.append(Instance(number, 1, 3, None, keypoints_xyv=xyv))
+    names = ("nose", "left_ear", "right_ear", "left_hip", "right_hip", "tail")
+    return Dataset((ImageRecord(1, "a.jpg", 200, 200),), (Category(3, "mouse", names),), tuple(instances), "a.json")
+
+
+def test_a_class_too_large_to_compare_all_with_all() -> None:
+    seen: list[tuple[int, str]] = []
+
+    def progress(blocks: Sequence[slice], what: str) -> Sequence[slice]:
+        seen.append((len(blocks), what))
+        return blocks
+
+    found = check_poses(many(2600, (0, 1300, 2599)), PAIRS, progress)
+    assert sorted(score.annotation_id for score in found.scores if score.swapped) == [0, 1300, 2599]
+    assert len(found.scores) == 2600
+    assert [row.code for row in found.findings] == ["sides-swapped"] * 3
+    assert seen == [(6, "comparing poses"), (6, "looking for exchanged sides")]
+
+
+def test_shapes_with_all_points_are_compared_as_all_others() -> None:
+    rng = np.random.default_rng(1)
+    whole = shapes_of([instance(*((*xy, 2) for xy in rng.normal(0, 9, (5, 2)))) for _ in range(9)], 5)
+    gap = shapes_of([instance(*((*xy, 2) for xy in rng.normal(0, 9, (4, 2))), (0.0, 0.0, 0))], 5)
+    mixed = Shapes(
+        whole.instances + gap.instances,
+        np.concatenate([whole.points, gap.points]),
+        np.concatenate([whole.labelled, gap.labelled]),
+    )
+    assert distances(mixed, mixed)[:9, :9] == pytest.approx(distances(whole, whole), abs=1e-7)

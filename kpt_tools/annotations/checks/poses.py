@@ -1,15 +1,16 @@
 """Objects whose points form a shape unlike the others of their class, and those with left and right exchanged.
 
-Every object is compared with the others of its class (with 2,000 of them at most). An odd pose is far even from
-its fifth nearest neighbour. An object has its sides exchanged if exchanging its flip pairs brings it much nearer to
-nearly all of its nearest neighbours, and as near as is usual. Where many objects seem to be exchanged they are
-probably seen from another side (from behind instead of from the front), and nothing is claimed of single ones.
+Every object is compared with the others of its class: with 2,000 of them at most, with fewer in very large classes. An
+odd pose is far even from its fifth nearest neighbour. An object has its sides exchanged if exchanging its flip pairs
+brings it much nearer to nearly all of its nearest neighbours, and as near as is usual. Where many objects seem to be
+exchanged they are probably seen from another side (from behind instead of from the front), and nothing is claimed of
+single ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,11 @@ _RANK = 5
 _LEAST_DISTANCE = 0.1
 _LEAST_SPREAD = 0.02
 _MAX_REFERENCES = 2000
+_MIN_REFERENCES = 500
+_COMPARISONS = 20_000_000
+"""About so many pairs of objects are compared in a class that is too large to compare all with all."""
+_BLOCK = 512
+"""Rows that are compared at once; it bounds the memory."""
 _VOTERS = 20
 _MAJORITY = 0.8
 _CLEARLY = 0.7
@@ -34,6 +40,7 @@ _FEW = 2
 _FEW_SHARE = 0.1
 
 Pairs = Sequence[tuple[int, int]]
+OnBlocks = Callable[[Sequence[slice], str], Iterable[slice]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +78,53 @@ class _Swap:
     distance: float
 
 
-@dataclass
-class _Usual:
-    """What is usual in a class."""
+@dataclass(frozen=True)
+class _Others:
+    """The objects of a class and those that they are compared with.
+
+    Attributes:
+        shapes: the objects.
+        references: the others.
+        own: [N] which of the references each object is itself; -1: none.
+    """
 
     shapes: Shapes
     references: Shapes
-    table: Real
-    distance: Real = field(init=False)
-    median: float = field(init=False)
-    spread: float = field(init=False)
+    own: NDArray[np.intp]
 
-    def __post_init__(self) -> None:
-        self.distance = nearest(self.table, _RANK)
-        known = self.distance[np.isfinite(self.distance)]
-        self.median = float(np.median(known)) if known.size else 0.0
-        deviation = float(np.median(np.abs(known - self.median))) if known.size else 0.0
-        self.spread = max(1.4826 * deviation, _LEAST_SPREAD)
+    @property
+    def blocks(self) -> list[slice]:
+        """The rows of the objects in parts."""
+        return [slice(start, start + _BLOCK) for start in range(0, len(self.shapes.instances), _BLOCK)]
+
+    def table(self, rows: slice) -> Real:
+        """[rows, M] distances to the references that each object is judged by; NaN for the others."""
+        part = self.shapes.part(rows)
+        table = distances(part, self.references)
+        mine = self.own[rows]
+        inside = np.nonzero(mine >= 0)[0]
+        table[inside, mine[inside]] = np.nan  # nobody is his own neighbour
+        return np.where(_comparable(part, self.references, table), table, np.nan)
 
 
-def check_poses(dataset: Dataset, flip_pairs: Mapping[int, Pairs] | None = None) -> PoseCheck:
+@dataclass(frozen=True)
+class _Usual:
+    """How far objects of a class are from their fifth neighbour: [N], the median, and a robust deviation."""
+
+    distance: Real
+    median: float
+    spread: float
+
+
+def check_poses(
+    dataset: Dataset, flip_pairs: Mapping[int, Pairs] | None = None, progress: OnBlocks = lambda blocks, what: blocks
+) -> PoseCheck:
     """Score the pose of every object.
 
     Args:
         dataset: the objects; points in pixels.
         flip_pairs: category id to pairs of keypoint indices that are each other's mirror image.
+        progress: told of the work, part by part.
     """
     names = {image.id: image.file_name for image in dataset.images}
     scores: list[PoseScore] = []
@@ -105,8 +134,9 @@ def check_poses(dataset: Dataset, flip_pairs: Mapping[int, Pairs] | None = None)
         shapes = shapes_of(instances, len(category.keypoints))
         if len(shapes.instances) < MIN_OBJECTS:
             continue
-        usual = _usual(shapes)
-        swaps = _swaps(usual, (flip_pairs or {}).get(category.id, ()))
+        others = _others(shapes)
+        usual = _usual(others, progress)
+        swaps = _swaps(others, usual, (flip_pairs or {}).get(category.id, ()), progress)
         if len(swaps) > max(_FEW, _FEW_SHARE * len(shapes.instances)):
             message = (
                 f"'{category.name}': {len(swaps)} of {len(shapes.instances)} objects look mirrored against the rest; "
@@ -114,22 +144,31 @@ def check_poses(dataset: Dataset, flip_pairs: Mapping[int, Pairs] | None = None)
             )
             findings.append(finding("sides-mirrored", message))
             swaps = {}
-        of_class = _scores(usual, swaps)
+        of_class = _scores(shapes, usual, swaps)
         scores += of_class
         findings += [found for score in of_class for found in _told(score, category, names[score.image_id], swaps)]
     scores.sort(key=lambda score: -score.score)
     return PoseCheck(tuple(scores), tuple(findings))
 
 
-def _usual(shapes: Shapes) -> _Usual:
+def _others(shapes: Shapes) -> _Others:
     count = len(shapes.instances)
+    most = min(_MAX_REFERENCES, max(_MIN_REFERENCES, _COMPARISONS // count))
     rows = np.arange(count)
-    if count > _MAX_REFERENCES:
-        rows = np.sort(np.random.default_rng(0).choice(count, _MAX_REFERENCES, replace=False))
-    references = shapes.chosen(rows)
-    table = distances(shapes, references)
-    table[rows, np.arange(len(rows))] = np.nan  # nobody is his own neighbour
-    return _Usual(shapes, references, np.where(_comparable(shapes, references, table), table, np.nan))
+    if count > most:
+        rows = np.sort(np.random.default_rng(0).choice(count, most, replace=False))
+    own = np.full(count, -1)
+    own[rows] = np.arange(len(rows))
+    return _Others(shapes, shapes.chosen(rows), own)
+
+
+def _usual(others: _Others, progress: OnBlocks) -> _Usual:
+    blocks = progress(others.blocks, "comparing poses")
+    distance = np.concatenate([nearest(others.table(rows), _RANK) for rows in blocks])
+    known = distance[np.isfinite(distance)]
+    median = float(np.median(known)) if known.size else 0.0
+    deviation = float(np.median(np.abs(known - median))) if known.size else 0.0
+    return _Usual(distance, median, max(1.4826 * deviation, _LEAST_SPREAD))
 
 
 def _comparable(shapes: Shapes, references: Shapes, table: Real) -> NDArray[np.bool_]:
@@ -144,29 +183,38 @@ def _comparable(shapes: Shapes, references: Shapes, table: Real) -> NDArray[np.b
     return comparable
 
 
-def _swaps(usual: _Usual, pairs: Pairs) -> dict[int, _Swap]:
+def _swaps(others: _Others, usual: _Usual, pairs: Pairs, progress: OnBlocks) -> dict[int, _Swap]:
     """Row of the object to the exchange that makes it usual; only where the evidence is strong."""
     together = tuple(pairs)
     options = [together, *((pair,) for pair in pairs)] if len(pairs) > 1 else [together] * len(pairs)
     found: dict[int, _Swap] = {}
-    for option in options:
-        gained = _gain(usual, option)
-        for row in np.nonzero(np.isfinite(gained))[0]:
-            known = found.get(int(row))
-            if known is None or gained[row] < known.distance:
-                found[int(row)] = _Swap(option, float(gained[row]))
+    for rows in progress(others.blocks, "looking for exchanged sides") if options else ():
+        part, now = others.shapes.part(rows), others.table(rows)
+        for option in options:
+            gained = _gain(part, now, others.references, usual, option)
+            for row in np.nonzero(np.isfinite(gained))[0]:
+                known = found.get(rows.start + int(row))
+                if known is None or gained[row] < known.distance:
+                    found[rows.start + int(row)] = _Swap(option, float(gained[row]))
     return found
 
 
-def _gain(usual: _Usual, pairs: Pairs) -> Real:
-    """[N] distance to the fifth nearest after exchanging `pairs`, where that is strongly called for; else NaN."""
-    shapes = usual.shapes
+def _gain(shapes: Shapes, now: Real, references: Shapes, usual: _Usual, pairs: Pairs) -> Real:
+    """[N] distance to the fifth nearest after exchanging `pairs`, where that is strongly called for; else NaN.
+
+    Args:
+        shapes: the objects.
+        now: [N, M] their distances to `references` as they are.
+        references: what they are compared with.
+        usual: what is usual in the class.
+        pairs: keypoint indices to exchange.
+    """
     swapped = shapes.permuted(permutation_of(pairs, shapes.points.shape[1]))
-    table = distances(swapped, usual.references)
-    table[np.isnan(usual.table)] = np.nan
-    both = np.fmin(usual.table, table)
-    voters = np.argsort(both, axis=1)[:, :_VOTERS]
-    before = np.take_along_axis(usual.table, voters, axis=1)
+    table = distances(swapped, references)
+    table[np.isnan(now)] = np.nan
+    both = np.fmin(now, table)
+    voters = np.argpartition(both, min(_VOTERS, both.shape[1]) - 1, axis=1)[:, :_VOTERS]
+    before = np.take_along_axis(now, voters, axis=1)
     after = np.take_along_axis(table, voters, axis=1)
     counted = np.isfinite(before) & np.isfinite(after)
     enough = counted.sum(axis=1) >= min(_VOTERS, MIN_OBJECTS // 2)
@@ -190,7 +238,7 @@ def permutation_of(pairs: Pairs, count: int) -> list[int]:
     return slots
 
 
-def _scores(usual: _Usual, swaps: Mapping[int, _Swap]) -> list[PoseScore]:
+def _scores(shapes: Shapes, usual: _Usual, swaps: Mapping[int, _Swap]) -> list[PoseScore]:
     return [
         PoseScore(
             instance.id,
@@ -199,7 +247,7 @@ def _scores(usual: _Usual, swaps: Mapping[int, _Swap]) -> list[PoseScore]:
             round((float(distance) - usual.median) / usual.spread, 2),
             swaps[row].pairs if row in swaps else (),
         )
-        for row, (instance, distance) in enumerate(zip(usual.shapes.instances, usual.distance, strict=True))
+        for row, (instance, distance) in enumerate(zip(shapes.instances, usual.distance, strict=True))
         if np.isfinite(distance)
     ]
 

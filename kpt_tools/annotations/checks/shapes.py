@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from kpt_tools.entities import Instance
 
 MIN_POINTS = 3
-_BLOCK = 256
 _SANE_PX = 1e7
 """Coordinates beyond are left out: their squares would leave the range of numbers."""
 
@@ -44,6 +43,10 @@ class Shapes:
         order = list(permutation)
         return Shapes(self.instances, self.points[:, order], self.labelled[:, order])
 
+    def part(self, rows: slice) -> Shapes:
+        """Objects that follow one another."""
+        return Shapes(self.instances[rows], self.points[rows], self.labelled[rows])
+
     def chosen(self, rows: NDArray[np.intp]) -> Shapes:
         """Some of the objects."""
         return Shapes(tuple(self.instances[row] for row in rows), self.points[rows], self.labelled[rows])
@@ -63,31 +66,35 @@ def shapes_of(instances: Sequence[Instance], keypoints: int) -> Shapes:
 
 
 def distances(left: Shapes, right: Shapes) -> Real:
-    """[N, M] distances; NaN where fewer than three points are shared, or all shared ones coincide."""
-    blocks = [
-        _block(left.points[row : row + _BLOCK], left.labelled[row : row + _BLOCK], right)
-        for row in range(0, len(left.instances), _BLOCK)
-    ]
-    return np.concatenate(blocks) if blocks else np.zeros((0, len(right.instances)))
+    """[N, M] distances; NaN where fewer than three points are shared, or all shared ones coincide.
 
-
-def _is_sane(instance: Instance) -> bool:
-    return all(abs(x) < _SANE_PX and abs(y) < _SANE_PX for x, y, v in instance.keypoints_xyv if v > 0)
-
-
-def _block(points: Complex, labelled: Real, right: Shapes) -> Real:
-    """Sums over the shared points of all pairs at once, as products of matrices."""
-    shared = labelled @ right.labelled.T
+    Sums over the shared points of all pairs at once, as products of matrices; several tables of N x M are held.
+    """
+    if left.labelled.all() and right.labelled.all():
+        return _whole(left.points, right.points)
+    shared = left.labelled @ right.labelled.T
     count = np.maximum(shared, 1.0)
-    sum_left, sum_right = points @ right.labelled.T, labelled @ right.points.T
-    cross = points @ right.points.conj().T - sum_left * sum_right.conj() / count
-    square_left = np.abs(points) ** 2 @ right.labelled.T - np.abs(sum_left) ** 2 / count
-    square_right = labelled @ (np.abs(right.points) ** 2).T - np.abs(sum_right) ** 2 / count
+    sum_left, sum_right = left.points @ right.labelled.T, left.labelled @ right.points.T
+    cross = left.points @ right.points.conj().T - sum_left * sum_right.conj() / count
+    square_left = np.abs(left.points) ** 2 @ right.labelled.T - np.abs(sum_left) ** 2 / count
+    square_right = left.labelled @ (np.abs(right.points) ** 2).T - np.abs(sum_right) ** 2 / count
     product = square_left * square_right
     usable = (shared >= MIN_POINTS) & (square_left > 1e-9) & (square_right > 1e-9)
     correlation = np.abs(cross) ** 2 / np.where(usable, product, 1.0)
     found: Real = np.where(usable, np.sqrt(np.clip(1.0 - correlation, 0.0, 1.0)), np.nan)
     return found
+
+
+def _whole(left: Complex, right: Complex) -> Real:
+    """The distances of shapes that all have all points: their middles are 0 and their mean squares 1."""
+    cross = left @ right.conj().T
+    correlation = (cross.real**2 + cross.imag**2) / left.shape[1] ** 2
+    found: Real = np.sqrt(np.clip(1.0 - correlation, 0.0, 1.0))
+    return found
+
+
+def _is_sane(instance: Instance) -> bool:
+    return all(abs(x) < _SANE_PX and abs(y) < _SANE_PX for x, y, v in instance.keypoints_xyv if v > 0)
 
 
 def coverage(left: Shapes, right: Shapes) -> Real:
@@ -100,5 +107,5 @@ def nearest(table: Real, rank: int) -> Real:
     """[N] the `rank`-th smallest distance of each row (from 1); NaN where there are fewer."""
     if table.shape[1] < rank:
         return np.full(table.shape[0], np.nan)
-    ordered: Real = np.sort(table, axis=1)[:, rank - 1]
+    ordered: Real = np.partition(table, rank - 1, axis=1)[:, rank - 1]
     return ordered
