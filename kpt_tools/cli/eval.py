@@ -7,12 +7,16 @@ from pathlib import Path
 import click
 
 from kpt_tools.cli.options import option
+from kpt_tools.config.engines import AUTO, ENGINES
 from kpt_tools.config.eval import AREA_SOURCES, EvalConfig
+from kpt_tools.config.export import PRECISIONS
 from kpt_tools.errors import DataError
 
 
 @click.command("eval")
 @click.argument("model", type=click.Path(path_type=Path), default=EvalConfig.model)
+@option(EvalConfig, "engine", type=click.Choice((AUTO, *ENGINES)), help="What runs it; auto: the fastest good one.")
+@option(EvalConfig, "precision", type=click.Choice(PRECISIONS), help="Of the model's file; default: float32.")
 @option(EvalConfig, "records", help="Glob of TFRecord shards; default: the validation records of the run.")
 @option(EvalConfig, "annotations", type=click.Path(path_type=Path), help="COCO JSON to measure on; needs --images.")
 @option(EvalConfig, "images", type=click.Path(path_type=Path), help="Folder of the images of --annotations.")

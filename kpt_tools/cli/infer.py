@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kpt_tools.cli.options import option
+from kpt_tools.config.engines import AUTO, ENGINES
+from kpt_tools.config.export import PRECISIONS
 from kpt_tools.config.infer import InferConfig
 from kpt_tools.errors import DataError
 
@@ -28,6 +30,8 @@ _MOST_CLASSES = 20
     type=click.Path(path_type=Path),
     help="Exported folder, run folder that holds one, or zoo model: name, folder or archive.",
 )
+@option(InferConfig, "engine", type=click.Choice((AUTO, *ENGINES)), help="What runs it; auto: the fastest good one.")
+@option(InferConfig, "precision", type=click.Choice(PRECISIONS), help="Of the model's file; default: float32.")
 @option(InferConfig, "out", type=click.Path(path_type=Path), help="Folder for JSON, CSV and pictures.")
 @option(InferConfig, "annotations", type=click.Path(path_type=Path), help="COCO JSON whose image and class ids to use.")
 @option(InferConfig, "min_score", type=float, help="Leave out detections below.")
@@ -67,6 +71,7 @@ def result_table(result: InferResult) -> Table:
 
     speed = result.images_per_second
     table = Table(title=escape(f"Detections in {result.out}"), show_header=False)
+    table.add_row("engine", escape(result.engine))
     table.add_row("images", str(result.images))
     found = {name: count for name, count in result.detections.items() if count}
     for name, count in (result.detections if len(result.detections) <= _MOST_CLASSES else found).items():

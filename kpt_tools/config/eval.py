@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kpt_tools.config.engines import check_engine
 from kpt_tools.errors import ConfigError
 
 AREA_SOURCES = ("bbox", "bbox*0.53", "segm")
@@ -16,6 +17,9 @@ class EvalConfig:
 
     Attributes:
         model: a run folder of `kpt-tools train`, an exported folder, or a model of the zoo (name, folder or archive).
+        engine: what runs the model, "saved_model", "onnx", "openvino", "litert", or "auto" for the fastest that was
+            found good; None: the SavedModel if there is one, else "auto".
+        precision: of the model's file; None: float32, and for "auto" also bfloat16 where it costs next to nothing.
         records: glob of TFRecord shards to measure on; None: the validation records of the run.
         annotations: a COCO JSON to measure on instead of records; needs `images`.
         images: the folder of its images.
@@ -28,6 +32,8 @@ class EvalConfig:
     """
 
     model: Path = Path("runs/train")
+    engine: str | None = None
+    precision: str | None = None
     records: str | None = None
     annotations: Path | None = None
     images: Path | None = None
@@ -39,6 +45,7 @@ class EvalConfig:
 
     def __post_init__(self) -> None:
         """Refuse combinations that cannot be meant."""
+        check_engine(self.engine, self.precision)
         if self.area not in AREA_SOURCES:
             raise ConfigError(f"area is '{self.area}'; expected one of {', '.join(AREA_SOURCES)}.")
         if not 0.0 <= self.min_score <= 1.0:

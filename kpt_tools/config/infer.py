@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kpt_tools.config.engines import check_engine
 from kpt_tools.errors import ConfigError
 
 
@@ -16,6 +17,9 @@ class InferConfig:
         inputs: image files, folders (searched with their sub-folders) or glob patterns.
         model: an exported folder, a run folder that holds one as ``export``, or a model of the zoo (name, folder or
             archive).
+        engine: what runs the model, "saved_model", "onnx", "openvino", "litert", or "auto" for the fastest that was
+            found good; None: the SavedModel if there is one, else "auto".
+        precision: of the model's file; None: float32, and for "auto" also bfloat16 where it costs next to nothing.
         out: folder for predictions.json, predictions.csv and pictures/.
         annotations: a COCO JSON whose image and category ids predictions.json shall use.
         min_score: detections below are left out everywhere.
@@ -30,6 +34,8 @@ class InferConfig:
 
     inputs: tuple[str, ...] = ("dataset/images",)
     model: Path = Path("runs/train/export")
+    engine: str | None = None
+    precision: str | None = None
     out: Path = Path("predictions")
     annotations: Path | None = None
     min_score: float = 0.3
@@ -43,6 +49,7 @@ class InferConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant."""
+        check_engine(self.engine, self.precision)
         for name in ("min_score", "min_keypoint_score", "confident_keypoint_score"):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:

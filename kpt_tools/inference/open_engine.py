@@ -6,18 +6,15 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from kpt_tools.config.export import FLOAT32, ONNX, OPENVINO, SAVED_MODEL, TFLITE, file_of
+from kpt_tools.config.engines import ENGINE_OF_FORMAT as ENGINE_OF_FORMAT
+from kpt_tools.config.engines import ENGINES, LITERT
+from kpt_tools.config.export import FLOAT32, ONNX, OPENVINO, SAVED_MODEL, file_of
 from kpt_tools.errors import ConfigError
 from kpt_tools.inference.engine import Engine
 from kpt_tools.inference.fixed_size import FixedSizeEngine, Network
 from kpt_tools.inference.litert import load_litert
 from kpt_tools.inference.onnx import load_onnx
 from kpt_tools.inference.openvino import load_openvino
-
-LITERT = "litert"
-
-ENGINE_OF_FORMAT = {SAVED_MODEL: SAVED_MODEL, ONNX: ONNX, OPENVINO: OPENVINO, TFLITE: LITERT}
-ENGINES = tuple(ENGINE_OF_FORMAT.values())
 
 
 def open_engine(folder: Path, engine: str = SAVED_MODEL, precision: str = FLOAT32) -> Engine:

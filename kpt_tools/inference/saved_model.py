@@ -32,8 +32,12 @@ def is_exported(folder: Path) -> bool:
     return (folder / SAVED_MODEL).is_file()
 
 
-def check_exported(folder: Path) -> None:
+def check_exported(folder: Path, models: Sequence[Path] = (SAVED_MODEL,)) -> None:
     """Check that `folder` has all files of an export.
+
+    Args:
+        folder: to look into.
+        models: one of these must be there.
 
     Raises:
         ConfigError: it has not; the message names what is missing and the command that makes it.
@@ -43,7 +47,8 @@ def check_exported(folder: Path) -> None:
             f"{folder}: no such folder; expected an exported model. Train with kpt-tools train, then run "
             "kpt-tools export, or name another folder with --model."
         )
-    missing = [str(name) for name in (SAVED_MODEL, LABEL_MAP, METADATA_NAME) if not (folder / name).is_file()]
+    model = next((name for name in models if (folder / name).is_file()), models[0])
+    missing = [str(name) for name in (model, LABEL_MAP, METADATA_NAME) if not (folder / name).is_file()]
     if missing:
         raise ConfigError(
             f"{folder}: has no {', '.join(missing)}; expected a folder that kpt-tools export wrote. "

@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from kpt_tools.config.eval import EvalConfig
-from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
-from kpt_tools.config.model_metadata import read_metadata
 from kpt_tools.entities import Finding, LabelMap, ModelMetadata, Prediction, Report
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import read_json, write_json
 from kpt_tools.inference.decode import decode
 from kpt_tools.inference.engine import Engine
-from kpt_tools.inference.saved_model import SAVED_MODEL, SavedModelEngine
 from kpt_tools.inference.sinks import coco_results
 from kpt_tools.metrics.coco_ap import OKS_MAX_DETECTIONS
 from kpt_tools.metrics.evaluate import evaluate
@@ -24,6 +21,7 @@ from kpt_tools.metrics.pairs import ImagePair, countable
 from kpt_tools.metrics.result import EvalResult
 from kpt_tools.pipeline.coco_classes import is_zoo
 from kpt_tools.pipeline.sigmas import DEFAULT_SIGMA, sigmas_of
+from kpt_tools.stages.engine_choice import EngineChoice, choose_engine
 from kpt_tools.stages.eval_gallery import PictureCollector
 from kpt_tools.stages.eval_report import EvaluationSource, write_report
 from kpt_tools.stages.eval_truth import (
@@ -94,27 +92,27 @@ def evaluate_model(
         ConfigError: no model or no truth, or the two do not fit.
         DataError: damaged records or annotations, or not one image could be measured.
         EngineError: the model cannot be exported, loaded or run.
-        MissingDependencyError: TensorFlow, pycocotools or matplotlib is not installed.
+        MissingDependencyError: the engine's package, pycocotools or matplotlib is not installed.
     """
     model = config.model if engine else _existing(config.model)
     run = run_of(model)
     shards = _shards(config, run)
-    folder = _model_folder(model, on_event) if engine is None else None
-    metadata = engine.metadata if engine else read_metadata(folder or config.model)
+    choice = EngineChoice.of(engine) if engine else _choice(config, model, on_event)
+    metadata, folder = choice.metadata, choice.folder
     sigmas = _sigmas(config, metadata)
-    report = Report()
+    report = Report(list(choice.findings))
     truth = _truth(config, shards, metadata.label_map, report)
     metadata, sigmas = _measurable(metadata, sigmas, truth.label_map)
     out = config.out or results_folder(model, OUT_NAME)
-    files = {"model": folder / SAVED_MODEL, "metadata": folder / METADATA_NAME} if folder else {}
+    files = choice.files
     files |= {"annotations": config.annotations} if config.annotations else {}
     files |= {path.name: path for path in shards}
     area = as_area_source(config.area)
     pictures = PictureCollector(metadata, sigmas, area) if config.report else None
     with run_manifest(out, "eval", config, files) as manifest:
+        manifest["engine"] = choice.text
         on_event({"kind": "phase", "name": "loading the model"})
-        loaded = engine or SavedModelEngine(folder or config.model)
-        pairs = _detect(loaded, truth, config, out, report, on_event, pictures)
+        pairs = _detect(choice.open(), truth, config, out, report, on_event, pictures)
         on_event({"kind": "phase", "name": "measuring"})
         _tell_crowded(pairs, metadata.label_map, report)
         result = evaluate(pairs, metadata, sigmas=sigmas, area=area, min_score=config.min_score)
@@ -125,6 +123,10 @@ def evaluate_model(
             on_event({"kind": "phase", "name": "drawing the page"})
             page = write_report(EvaluationSource(out, run, folder, truth.text, metadata, result, pictures, report))
     return EvalOutcome(result, folder, truth.text, out, page, tuple(report.findings))
+
+
+def _choice(config: EvalConfig, model: Path, on_event: OnEvent) -> EngineChoice:
+    return choose_engine(_model_folder(model, on_event), config.engine, config.precision)
 
 
 def _existing(model: Path) -> Path:
@@ -264,6 +266,7 @@ def _write(
 ) -> None:
     content = {
         "model": str(folder) if folder else None,
+        "engine": manifest["engine"],
         "truth": truth,
         "inputs": manifest["inputs"],
         "settings": jsonable(config),

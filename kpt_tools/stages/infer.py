@@ -11,17 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kpt_tools.config.infer import InferConfig
-from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
-from kpt_tools.config.model_metadata import read_metadata
 from kpt_tools.entities import Finding, ModelMetadata, Prediction, Report
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import read_json
 from kpt_tools.inference.decode import decode
 from kpt_tools.inference.engine import Engine, ImageRgb, RawDetections
 from kpt_tools.inference.images import load_image
-from kpt_tools.inference.saved_model import SAVED_MODEL, SavedModelEngine
 from kpt_tools.inference.sinks import CocoSink, CsvSink, coco_results, csv_table
 from kpt_tools.inference.sources import SourceImage, find_images
+from kpt_tools.stages.engine_choice import EngineChoice, choose_engine
 from kpt_tools.stages.infer_ids import OutputIds, ids_from_annotations, numbered
 from kpt_tools.stages.model_folder import exported_model
 from kpt_tools.stages.pre_annotations import PreAnnotations
@@ -58,6 +56,7 @@ class InferResult:
         seconds: spent in the engine.
         contact_sheet: its path, if one was asked for.
         pre_annotations: the file for coco-annotator, if it was asked for.
+        engine: what ran the model, such as "onnx, float32".
     """
 
     out: Path
@@ -69,6 +68,7 @@ class InferResult:
     seconds: float
     contact_sheet: Path | None
     pre_annotations: Path | None = None
+    engine: str = ""
 
     @property
     def failed(self) -> tuple[Finding, ...]:
@@ -108,26 +108,29 @@ def infer(
         ConfigError: no image, no model, or an output folder that belongs to something else.
         DataError: the model's files contradict each other, or the annotations are damaged.
         EngineError: the model cannot be loaded or run.
-        MissingDependencyError: TensorFlow is not installed.
+        MissingDependencyError: the engine's package is not installed.
     """
     sources = find_images(config.inputs, exclude=config.out)
-    folder = exported_model(config.model, on_event) if engine is None else None
-    metadata = engine.metadata if engine else read_metadata(folder or config.model)
+    choice = EngineChoice.of(engine) if engine else _choice(config, on_event)
+    metadata = choice.metadata
     ids = _ids(config, sources.images, metadata)
     pre_annotations = PreAnnotations(config, metadata) if config.to_coco_annotator else None
     _refuse_foreign(config.out)
-    files = {"model": folder / SAVED_MODEL, "metadata": folder / METADATA_NAME} if folder else {}
-    report = Report([*sources.findings, *ids.findings])
-    with run_manifest(config.out, "infer", config, files) as manifest:
+    report = Report([*sources.findings, *ids.findings, *choice.findings])
+    with run_manifest(config.out, "infer", config, choice.files) as manifest:
+        manifest["engine"] = choice.text
         on_event({"kind": "phase", "name": "loading the model"})
-        engine = engine or SavedModelEngine(folder or config.model)
-        work = _Work(config, engine, report, len(sources.images), pre_annotations, detect)
+        work = _Work(config, choice.open(), report, len(sources.images), pre_annotations, detect)
         work.run(sources.images, ids, on_event)
-        result = work.result(folder)
+        result = work.result(choice)
         manifest["images"] = result.images
         manifest["detections"] = result.detections
         manifest["report"] = report.to_dict()
     return result
+
+
+def _choice(config: InferConfig, on_event: OnEvent) -> EngineChoice:
+    return choose_engine(exported_model(config.model, on_event), config.engine, config.precision)
 
 
 class _Work:
@@ -168,14 +171,15 @@ class _Work:
                     self.pictures.add(number, rgb, prediction)
                 on_event({"kind": "image", "done": number + 1, "total": self.total})
 
-    def result(self, folder: Path | None) -> InferResult:
+    def result(self, choice: EngineChoice) -> InferResult:
         """The counts, after writing the contact sheet."""
         names = [item.name for item in self.engine.metadata.label_map.items]
         pre_annotations = self.pre_annotations.write(self.config.out) if self.pre_annotations else None
         self.report.extend(self.pre_annotations.findings if self.pre_annotations else ())
         return InferResult(
             out=self.config.out,
-            model=folder,
+            model=choice.folder,
+            engine=choice.text,
             images=self.images,
             empty=self.empty,
             detections={name: self.counts[name] for name in names},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kpt_tools.config.export import FORMATS, PRECISIONS, file_of
 from kpt_tools.config.make_config import MakeConfigConfig
 from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
 from kpt_tools.errors import ConfigError
@@ -14,6 +15,7 @@ from kpt_tools.stages.zoo_model import OnEvent, describe, folder_name, is_archiv
 EXPORT_NAME = "export"
 RUN_CONFIG_NAME = "pipeline.config"
 RUN_NAME = "run.json"
+_MODELS = tuple(file_of(format, precision) for format in FORMATS for precision in PRECISIONS)
 
 
 def is_run(folder: Path) -> bool:
@@ -43,7 +45,7 @@ def exported_model(model: Path, on_event: OnEvent = silent) -> Path:
         model = model / EXPORT_NAME
     elif is_exported(model) and (model / RUN_CONFIG_NAME).is_file() and not (model / METADATA_NAME).is_file():
         describe(model, on_event)
-    check_exported(model)
+    check_exported(model, _MODELS)
     return model
 
 

@@ -11,51 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_onnx import BOX, HW, metadata, save_onnx
 
 from kpt_tools.config.export import ONNX, OPENVINO, TFLITE, file_of
 from kpt_tools.config.model_metadata import write_metadata
 from kpt_tools.config.network_input import NetworkInput, write_network_input
-from kpt_tools.entities import LabelMap, LabelMapItem, ModelMetadata
 from kpt_tools.errors import ConfigError, EngineError, MissingDependencyError
 from kpt_tools.inference.open_engine import ENGINES, model_of_engine, open_engine
-
-HW = (8, 8)
-BOX = [0.25, 0.0, 0.5, 1.0]
-
-
-def metadata() -> ModelMetadata:
-    return ModelMetadata(LabelMap((LabelMapItem(1, "patch"),)), (), (), input_hw=HW)
-
-
-def save_onnx(path: Path) -> None:
-    """A model whose score is the mean of its input divided by 255; one box, one class."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    def constant(name: str, values: list[float], shape: list[int]) -> Any:
-        return helper.make_node(
-            "Constant", [], [name], value=helper.make_tensor(name, TensorProto.FLOAT, shape, values)
-        )
-
-    graph = helper.make_graph(
-        [
-            constant("detection_boxes", BOX, [1, 1, 4]),
-            constant("detection_classes", [1.0], [1, 1]),
-            constant("white", [255.0], [1]),
-            helper.make_node("ReduceMean", ["image"], ["mean"], axes=[1, 2, 3], keepdims=0),
-            helper.make_node("Div", ["mean", "white"], ["ratio"]),
-            constant("one", [1.0], [1, 1]),
-            helper.make_node("Mul", ["ratio", "one"], ["detection_scores"]),
-        ],
-        "mean",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, *HW, 3])],
-        [
-            helper.make_tensor_value_info("detection_boxes", TensorProto.FLOAT, [1, 1, 4]),
-            helper.make_tensor_value_info("detection_classes", TensorProto.FLOAT, [1, 1]),
-            helper.make_tensor_value_info("detection_scores", TensorProto.FLOAT, [1, 1]),
-        ],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
 
 
 def save_openvino(path: Path) -> None:
@@ -190,5 +152,5 @@ def test_a_package_that_is_not_installed(
     monkeypatch.setitem(sys.modules, package, None)
     for name in [name for name in sys.modules if name.startswith(f"{package}.")]:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(MissingDependencyError, match=rf"needs the package '{package}'.*'kpt-tools\[{extra}\]'"):
+    with pytest.raises(MissingDependencyError, match=rf"needs the package '{package}'.*'\.\[{extra}\]'"):
         open_engine(tmp_path, engine)
