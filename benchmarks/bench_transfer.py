@@ -6,6 +6,10 @@ sheep (18 keypoints) to a mouse (4 keypoints, no name in common):
 
     python benchmarks/bench_transfer.py --data FOLDER_WITH_sheep_AND_openfield
 
+or, with no training on other data, from a model that is here already, such as that of kpt-tools import-movenet:
+
+    python benchmarks/bench_transfer.py --data FOLDER --pretrained pretrained_models/movenet_lightning --out runs/two
+
 A run that is there already is not trained again, so a stopped benchmark goes on where it was. The last line is one
 JSON object with everything.
 """
@@ -35,6 +39,7 @@ from kpt_tools.stages.run_manifest import read_run, versions
 from kpt_tools.stages.train import RESULTS_NAME, train
 
 WAYS = ("fresh", "detection", "match")
+TEMPLATE, PRETRAINED_TEMPLATE = "centernet_cpu_256_kpts", "centernet_mobilenetv2_fpn_256_kpts"
 TOTAL_LOSS = "Loss/total_loss"
 TAIL = 0.1
 """The loss of a run is the mean over this last share of its progress reports: single steps are noisy."""
@@ -60,9 +65,8 @@ class Run:
 
 def main() -> None:
     options = parse(None)
-    source = prepare(options, "source", options.source_annotations, options.source_images, options.source_val)
     target = prepare(options, "target", options.target_annotations, options.target_images, options.val)
-    checkpoint, source_result = source_model(options, source)
+    checkpoint, source_result = source_model(options)
     runs = [
         measure(options, target, checkpoint, way, steps, seed)
         for steps in options.steps
@@ -94,7 +98,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--target-annotations", type=Path, help="COCO JSON; default: the mouse")
     parser.add_argument("--target-images", type=Path)
     parser.add_argument("--val", type=float, default=0.5, help="share of the target's pictures to measure on")
-    parser.add_argument("--template", default="centernet_cpu_256_kpts")
+    parser.add_argument("--template", help=f"default: {TEMPLATE}, or {PRETRAINED_TEMPLATE} with --pretrained")
     parser.add_argument("--set", dest="overrides", nargs="*", default=[], help="as in make-config, for all trainings")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--source-steps", type=int, default=1500)
@@ -103,6 +107,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--out", type=Path, default=Path("runs/bench_transfer"))
     options = parser.parse_args(arguments)
+    options.template = options.template or (PRETRAINED_TEMPLATE if options.pretrained else TEMPLATE)
     sheep, mouse = options.data / "sheep", options.data / "openfield"
     options.source_annotations = options.source_annotations or sheep / "annotations" / "train.coco.json"
     options.source_images = options.source_images or sheep / "images"
@@ -135,10 +140,11 @@ def config_of(options: argparse.Namespace, records: Path, out: Path, steps: int,
     ).path
 
 
-def source_model(options: argparse.Namespace, records: Path) -> tuple[Path, dict[str, Any]]:
+def source_model(options: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
     """The model to start from, and how good it is at its own task."""
     if options.pretrained is not None:
         return options.pretrained, {"pretrained": str(options.pretrained)}
+    records = prepare(options, "source", options.source_annotations, options.source_images, options.source_val)
     run: Path = options.out / "source" / "run"
     config = config_of(options, records, options.out / "source" / "pipeline.config", options.source_steps, None)
     train_run(options, TrainConfig(config, run, seed=0))

@@ -32,7 +32,13 @@ def transfer_lines(event: Mapping[str, Any]) -> list[str]:
     """What was taken over from the fine-tune checkpoint, one line per part of the model."""
     total = {name: sum(part[name] for part in event["parts"]) for name in _TRANSFER}
     head = f"Start from {event['checkpoint']} ({event['mode']}): {_counts(total)}"
-    return [f"{head}; {event['unused']} values of the checkpoint not used.", *map(_part_line, event["parts"])]
+    lines = [f"{head}; {event['unused']} values of the checkpoint not used.", *map(_part_line, event["parts"])]
+    if event.get("unfolded"):
+        lines.append(
+            f"  {event['unfolded']} batch normalisations were folded into convolutions: made fit for training with "
+            "statistics of the training images; what the network computes is the same."
+        )
+    return [*lines, *(f"  warning: {text}" for text in event.get("differences", ()))]
 
 
 def _part_line(part: Mapping[str, Any]) -> str:

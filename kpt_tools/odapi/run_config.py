@@ -11,6 +11,7 @@ from kpt_tools.entities import LabelMap, ModelMetadata
 from kpt_tools.errors import ConfigError
 from kpt_tools.odapi import checkpoints
 from kpt_tools.odapi.pipeline_config import Message
+from kpt_tools.odapi.transfer_names import SEPARABLE, folder_of
 
 _SHARD = re.compile(r"-\d{5}-of-(\d{5})$")
 
@@ -69,12 +70,11 @@ def check(config: Message, inputs: RunInputs, label_map: LabelMap, source: str) 
                 f"{source}: keypoint_class_name '{task.keypoint_class_name}' is no class with keypoints in "
                 f"{inputs.label_map}; those are {known or 'none'} (case counts)."
             )
-    if config.train_config.fine_tune_checkpoint and not checkpoints.exists(
-        Path(config.train_config.fine_tune_checkpoint)
-    ):
+    start = config.train_config.fine_tune_checkpoint
+    if start and not checkpoints.exists(Path(start)):
         raise ConfigError(
-            f"{source}: fine_tune_checkpoint {config.train_config.fine_tune_checkpoint} does not exist. "
-            "Put the zoo model's folder under pretrained_models/, or start from scratch with --fresh."
+            f"{source}: fine_tune_checkpoint {start} does not exist. If it is a model of the zoo, run kpt-tools fetch "
+            f"{folder_of(Path(start)).name}; or start from scratch with --fresh."
         )
 
 
@@ -100,11 +100,15 @@ def _check_shards(pattern: str, source: str) -> None:
 def resolve(config: Message, *, label_map: Path, steps: int | None, fresh: bool) -> Message:
     """A copy of `config` for a run folder: absolute paths, the run's label map, and `steps` if given.
 
-    A schedule made for another number of steps is stretched or shortened with its warm-up.
+    A schedule made for another number of steps is stretched or shortened with its warm-up. The extractor
+    ``mobilenet_v2_fpn_sep_conv`` gets the separable convolutions that it is named for: today's OD API reads them from
+    ``use_separable_conv`` alone, which the zoo's configs do not have, and then cannot restore the zoo's checkpoints.
     """
     resolved = type(config)()
     resolved.CopyFrom(config)
     resolved.model.center_net.keypoint_label_map_path = str(label_map)
+    if resolved.model.center_net.feature_extractor.type.endswith(SEPARABLE):
+        resolved.model.center_net.feature_extractor.use_separable_conv = True
     for reader in (resolved.train_input_reader, *resolved.eval_input_reader):
         reader.label_map_path = str(label_map)
         paths = [str(Path(path).resolve()) for path in reader.tf_record_input_reader.input_path]

@@ -19,6 +19,7 @@ from kpt_tools.odapi.transfer_names import (
     read_source,
     read_target,
     refuse_other_extractor,
+    setting_differences,
 )
 from kpt_tools.odapi.transfer_plan import (
     MATCH,
@@ -65,7 +66,8 @@ def transfer(model: Any, config: Message, checkpoint: Path, mode: str = MATCH) -
     _refuse(steps, checkpoint, mode, source, target)
     assign_all(new_values(steps, [variable for _, variable in paired], graph))
     unused = graph.keys() - {step.pair.key for step in steps if step.status != "fresh"}
-    return TransferReport(mode, str(checkpoint), part_reports(steps, tasks), len(unused), steps)
+    differences = setting_differences(checkpoint, config)
+    return TransferReport(mode, str(checkpoint), part_reports(steps, tasks), len(unused), steps, differences)
 
 
 def _refuse(steps: tuple[Step, ...], checkpoint: Path, mode: str, source: ModelNames, target: ModelNames) -> None:

@@ -26,7 +26,7 @@ HEATMAP, REGRESSION, OFFSET, DEPTH = "keypoint/heatmap", "keypoint/regression", 
 KEYPOINT_HEADS = (HEATMAP, REGRESSION, OFFSET, DEPTH)
 _CLASS_HEADS = (OBJECT_CENTER, "segmentation/heatmap")
 
-_SEPARABLE = "_sep_conv"
+SEPARABLE = "_sep_conv"
 
 Channel = tuple[str, int]
 """What one output channel stands for: a class or keypoint name, and 0 or 1 for its y or x."""
@@ -120,8 +120,8 @@ def _task(task: Message, label_map: LabelMap | None) -> TaskNames:
 def extractor_of(config: Message) -> str:
     """Name of the feature extractor; the OD API has two ways to ask for separable convolutions."""
     extractor = config.model.center_net.feature_extractor
-    separable = extractor.use_separable_conv or extractor.type.endswith(_SEPARABLE)
-    return str(extractor.type).removesuffix(_SEPARABLE) + (_SEPARABLE if separable else "")
+    separable = extractor.use_separable_conv or extractor.type.endswith(SEPARABLE)
+    return str(extractor.type).removesuffix(SEPARABLE) + (SEPARABLE if separable else "")
 
 
 def names_from_heads(heads: Iterable[str]) -> ModelNames:
@@ -183,6 +183,39 @@ def refuse_other_extractor(checkpoint: Path, config: Message) -> None:
     source, extractor = read_source(checkpoint), extractor_of(config)
     if source is not None and source.extractor != extractor:
         raise other_extractor(checkpoint, source.extractor, extractor)
+
+
+def setting_differences(checkpoint: Path, config: Message) -> tuple[str, ...]:
+    """Settings of the feature extractor that no shape shows, and that differ from those of the checkpoint's network.
+
+    Returns:
+        One line each; none if there is no pipeline.config beside the checkpoint.
+
+    Raises:
+        ConfigError: that pipeline.config cannot be parsed.
+    """
+    path = folder_of(checkpoint) / CONFIG_NAME
+    if not path.is_file():
+        return ()
+    theirs = _hidden_settings(pipeline_config.read(path))
+    ours = _hidden_settings(config)
+    return tuple(
+        f"feature_extractor.{name} is {ours[name]}, {theirs[name]} in the network that the weights were trained in; "
+        f"expected the same. Use --set 'model.center_net.feature_extractor.{name}={theirs[name]}'"
+        for name in theirs
+        if theirs[name] != ours[name]
+    )
+
+
+def _hidden_settings(config: Message) -> dict[str, str]:
+    extractor = config.model.center_net.feature_extractor
+    means, stds = (list(values) for values in (extractor.channel_means, extractor.channel_stds))
+    return {
+        "upsampling_interpolation": extractor.upsampling_interpolation or "nearest",
+        "bgr_ordering": str(extractor.bgr_ordering).lower(),
+        "channel_means": str([round(value, 3) for value in means] or [0.0, 0.0, 0.0]),
+        "channel_stds": str([round(value, 3) for value in stds] or [1.0, 1.0, 1.0]),
+    }
 
 
 def other_extractor(checkpoint: Path, found: str, expected: str) -> ConfigError:

@@ -95,6 +95,7 @@ class TransferReport:
         parts: the feature extractor, then each head.
         unused: number of the checkpoint's model variables that nothing was taken from.
         steps: what happened to each variable.
+        differences: settings of the feature extractor that differ from those that the weights were trained with.
     """
 
     mode: str
@@ -102,6 +103,7 @@ class TransferReport:
     parts: tuple[PartReport, ...]
     unused: int
     steps: tuple[Step, ...] = field(repr=False)
+    differences: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """JSON-able form, per part."""
@@ -110,6 +112,7 @@ class TransferReport:
             "checkpoint": self.checkpoint,
             "parts": [asdict(part) for part in self.parts],
             "unused": self.unused,
+            "differences": list(self.differences),
         }
 
     def details(self) -> dict[str, Any]:

@@ -57,6 +57,6 @@ def _label_map(config: Message, path: Path) -> LabelMap:
     center_net = config.model.center_net
     names = ", ".join(f"'{task.keypoint_class_name}'" for task in center_net.keypoint_estimation_task) or "none"
     raise ConfigError(
-        f"{path}: {center_net.num_classes} classes, keypoints of {names}; expected COCO's {ZOO_CLASSES} classes, or one, "
-        f"a person with 17 keypoints, as the zoo's models have. Put its label map beside it as {LABEL_MAP_NAME}."
+        f"{path}: {center_net.num_classes} classes, keypoints of {names}; expected COCO's {ZOO_CLASSES} classes, or a "
+        f"person with 17 keypoints alone, as in the zoo's models. Put its label map beside it as {LABEL_MAP_NAME}."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from kpt_tools.config.make_config import MakeConfigConfig
 from kpt_tools.errors import ConfigError
 from kpt_tools.pipeline.template import TemplateInfo
 
@@ -52,14 +53,20 @@ def choose_checkpoint(info: TemplateInfo, models: Path, *, pretrained: str | Non
     if checkpoint is None and pretrained:
         raise ConfigError(
             f"--pretrained {pretrained}: no checkpoint in {folder}; expected {folder / 'checkpoint' / 'ckpt-0.index'}, "
-            "or ckpt-*.index in a run folder."
+            f"or ckpt-*.index in a run folder. If it is a model of the zoo, run {_fetch(models, pretrained)}"
         )
     if checkpoint is None:
         raise ConfigError(
-            f"{folder}: the pretrained model of this template is not there. Either download {info.zoo_url} and unpack "
-            f"it in {models}, or train from scratch with --fresh (needs far more images and time)."
+            f"{folder}: the pretrained model of this template is not there. Either run "
+            f"{_fetch(models, info.zoo_model)}, or train from scratch with --fresh (needs far more images and time)."
         )
     return checkpoint
+
+
+def _fetch(models: Path, name: str) -> str:
+    """The command that downloads a model of the zoo to `models`."""
+    elsewhere = "" if models == MakeConfigConfig.pretrained_models else f" --pretrained-models {models}"
+    return f"kpt-tools fetch {name}{elsewhere}"
 
 
 def _itself(path: Path) -> Path | None:

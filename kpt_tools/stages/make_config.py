@@ -13,7 +13,7 @@ from kpt_tools.entities import LabelMap
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import write_text
 from kpt_tools.odapi import pipeline_config
-from kpt_tools.odapi.transfer_names import refuse_other_extractor
+from kpt_tools.odapi.transfer_names import refuse_other_extractor, setting_differences
 from kpt_tools.pipeline.flips import find_flips, names_of
 from kpt_tools.pipeline.label_map import label_map_of, read_label_map
 from kpt_tools.pipeline.override import Override, apply_override
@@ -23,6 +23,7 @@ from kpt_tools.pipeline.resources import load_template
 from kpt_tools.pipeline.schedule import Schedule, plan
 from kpt_tools.pipeline.sigmas import read_sigmas
 from kpt_tools.pipeline.template import Template
+from kpt_tools.stages.zoo_model import in_zoo
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,11 @@ def make_config(config: MakeConfigConfig) -> MakeConfigResult:
     source = f"template {template.name}, filled"
     message = pipeline_config.parse(render(template, inputs), source)
     overrides = tuple(apply_override(message, assignment) for assignment in config.overrides)
+    differences: tuple[str, ...] = ()
     if message.train_config.fine_tune_checkpoint:
-        refuse_other_extractor(Path(message.train_config.fine_tune_checkpoint), message)
+        checkpoint = Path(message.train_config.fine_tune_checkpoint)
+        refuse_other_extractor(checkpoint, message)
+        differences = setting_differences(checkpoint, message)
     flip_names = names_of(inputs.flips.pairs, inputs.label_map)
     text = _head(template, inputs, flip_names, overrides) + pipeline_config.format(message)
     if pipeline_config.parse(text, source) != message:
@@ -86,7 +90,7 @@ def make_config(config: MakeConfigConfig) -> MakeConfigResult:
         train=manifest.splits["train"],
         val=_val(manifest),
         overrides=overrides,
-        warnings=_warnings(manifest, inputs),
+        warnings=(*_warnings(manifest, inputs), *differences),
     )
 
 
@@ -94,7 +98,7 @@ def _inputs(config: MakeConfigConfig, manifest: RecordsManifest, template: Templ
     label_map_path, label_map = _label_map(config, manifest)
     train = _train(config, manifest)
     checkpoint = choose_checkpoint(
-        template.info, config.pretrained_models, pretrained=config.pretrained, fresh=config.fresh
+        template.info, config.pretrained_models, pretrained=_pretrained(config), fresh=config.fresh
     )
     schedule = plan(
         train.images,
@@ -118,6 +122,14 @@ def _inputs(config: MakeConfigConfig, manifest: RecordsManifest, template: Templ
         checkpoint=None if checkpoint is None else _project_path(checkpoint),
         any_orientation=config.any_orientation,
     )
+
+
+def _pretrained(config: MakeConfigConfig) -> str | None:
+    """The folder's name of a model that was named as the zoo names its archive."""
+    known = in_zoo(config.pretrained) if config.pretrained else None
+    if known is None or config.pretrained is None or (config.pretrained_models / config.pretrained).is_dir():
+        return config.pretrained
+    return known.folder
 
 
 def _label_map(config: MakeConfigConfig, manifest: RecordsManifest) -> tuple[Path, LabelMap]:

@@ -38,7 +38,7 @@ def located(model: Path) -> Path:
     """
     if model.exists() or len(model.parts) != 1:
         return model
-    models, known = MakeConfigConfig.pretrained_models, _known(model.name)
+    models, known = MakeConfigConfig.pretrained_models, in_zoo(model.name)
     names = [model.name, *((known.folder, known.archive) if known else ())]
     found = next((models / name for name in names if (models / name).exists()), None)
     if found is None and known is not None:
@@ -46,7 +46,8 @@ def located(model: Path) -> Path:
     return found or model
 
 
-def _known(name: str) -> ZooModel | None:
+def in_zoo(name: str) -> ZooModel | None:
+    """The model of the zoo that a name stands for: its own, its archive's or its folder's."""
     bare = _without_suffix(name)
     return next((model for model in CATALOGUE if bare in (model.name, model.folder)), None)
 
@@ -58,7 +59,7 @@ def _without_suffix(name: str) -> str:
 def folder_name(model: Path) -> str:
     """The name of a model's folder; an archive's is that of its top folder in the zoo, else its own without suffix."""
     bare = _without_suffix(model.name)
-    known = _known(bare) if bare != model.name else None
+    known = in_zoo(bare) if bare != model.name else None
     return known.folder if known else model.resolve().name if bare == model.name else bare
 
 

@@ -48,3 +48,10 @@ def test_the_head_line_sums_up() -> None:
     lines = transfer_lines(event(part(), part(restored=1, adapted=2)))
     assert lines[0] == "Start from zoo/ckpt-0 (match): 5 restored, 2 adapted; 3 values of the checkpoint not used."
     assert len(lines) == 3
+
+
+def test_folded_layers_and_other_settings_are_told() -> None:
+    assert len(transfer_lines({**event(part()), "unfolded": 0, "differences": []})) == 2
+    lines = transfer_lines({**event(part()), "unfolded": 55, "differences": ["x is a, b there."]})
+    assert lines[2].startswith("  55 batch normalisations were folded into convolutions: made fit for training")
+    assert lines[3:] == ["  warning: x is a, b there."]

@@ -138,3 +138,14 @@ def test_metadata_comes_from_the_config(tmp_path) -> None:
     assert found.sigmas == (pytest.approx(0.1), 0.05)
     assert found.flip_pairs == ((0, 1),)
     assert found.input_hw == (256, 256)
+
+
+@pytest.mark.parametrize(
+    ("extractor", "separable"),
+    [("mobilenet_v2_fpn_sep_conv", True), ("mobilenet_v2_fpn", False), ("hourglass_10", False)],
+)
+def test_separable_convolutions_where_the_type_is_named_for_them(tmp_path, extractor: str, separable: bool) -> None:
+    message = parsed(tmp_path)
+    message.model.center_net.feature_extractor.type = extractor
+    resolved = run_config.resolve(message, label_map=tmp_path / "m", steps=None, fresh=False)
+    assert resolved.model.center_net.feature_extractor.use_separable_conv is separable

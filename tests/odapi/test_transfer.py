@@ -21,7 +21,7 @@ pytest.importorskip("tensorflow")
 pytest.importorskip("object_detection")
 
 from kpt_tools.errors import ConfigError
-from kpt_tools.odapi import compat
+from kpt_tools.odapi import compat, run_config
 from kpt_tools.odapi.transfer import transfer
 from kpt_tools.odapi.transfer_graph import assign_all
 from kpt_tools.pipeline.label_map import parse_label_map
@@ -241,3 +241,29 @@ def test_damaged_checkpoints_are_refused_and_nothing_changes(people, tmp_path, d
     with pytest.raises(ConfigError, match=match):
         transfer(model, config, prefix)
     assert_equal(values(model), before)
+
+
+def test_the_zoos_mobilenet_config_needs_its_flag_to_be_restored(tmp_path) -> None:
+    """Why the OD API "cannot restore" the zoo's MobileNetV2-FPN: the type's name alone builds other convolutions."""
+    import tensorflow as tf
+
+    names = label_map(person=("nose", "left_eye"))
+    flag = {"extractor": "mobilenet_v2_fpn_sep_conv", "more": "use_separable_conv: true"}
+    config = model_config(tmp_path, names, **flag)
+    source = build(config, seed=1)
+    prefix = save_zoo(tmp_path, source, config)
+    as_published = model_config(tmp_path / "zoo", names, extractor="mobilenet_v2_fpn_sep_conv")
+
+    def restore_as_the_od_api_does(model) -> None:
+        checkpoint = tf.train.Checkpoint(**model.restore_from_objects("detection"))
+        checkpoint.restore(str(prefix)).expect_partial().assert_existing_objects_matched()
+
+    with pytest.raises(AssertionError, match="Found 3 Python objects that were not bound to checkpointed values"):
+        restore_as_the_od_api_does(build(as_published, seed=2))
+    resolved = run_config.resolve(as_published, label_map=tmp_path / "label_map.pbtxt", steps=None, fresh=False)
+    model = build(resolved, seed=3)
+    restore_as_the_od_api_does(model)
+    again = build(resolved, seed=4)
+    report = transfer(again, resolved, prefix)
+    assert all(part.fresh == part.adapted == 0 for part in report.parts)
+    assert_equal(values(again), values(source))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from kpt_tools.odapi.transfer_names import (
     read_source,
     read_target,
     refuse_other_extractor,
+    setting_differences,
 )
 from kpt_tools.pipeline.label_map import parse_label_map
 from kpt_tools.pipeline.resources import load_label_map_text
@@ -145,3 +147,39 @@ def test_another_extractor_is_refused(tmp_path) -> None:
     other = model_config(tmp_path, label_map(mouse=("snout",)), extractor="resnet_v1_50_fpn")
     with pytest.raises(ConfigError, match=r"ckpt-5: .* is hourglass_10, this model's is resnet_v1_50_fpn:"):
         refuse_other_extractor(tmp_path / "ckpt-5", other)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "told"),
+    [
+        pytest.param("", "", [], id="same"),
+        pytest.param('upsampling_interpolation: "nearest"', "", [], id="default-spelled-out"),
+        pytest.param("channel_means: [0, 0, 0] bgr_ordering: false", "channel_stds: [1, 1, 1]", [], id="defaults"),
+        pytest.param(
+            'upsampling_interpolation: "bilinear"',
+            "",
+            ["upsampling_interpolation is nearest, bilinear in the network that the weights were trained in"],
+            id="upsampling",
+        ),
+        pytest.param(
+            "bgr_ordering: true channel_means: [104, 114, 119.5]",
+            "channel_means: [104, 114, 119.5]",
+            ["bgr_ordering is false, true in"],
+            id="colours",
+        ),
+        pytest.param(
+            "", "channel_stds: [73.5, 70, 71]", ["channel_stds is .73.5, 70.0, 71.0., .1.0, 1.0, 1.0."], id="stds"
+        ),
+    ],
+)
+def test_settings_that_no_shape_shows(tmp_path: Path, theirs: str, ours: str, told: list[str]) -> None:
+    def config(settings: str) -> str:
+        return f'model {{ center_net {{ feature_extractor {{ type: "mobilenet_v2_fpn" {settings} }} }} }}'
+
+    (tmp_path / "pipeline.config").write_text(config(theirs))
+    found = setting_differences(tmp_path / "checkpoint" / "ckpt-0", parsed(config(ours)))
+    assert len(found) == len(told)
+    for line, expected in zip(found, told, strict=True):
+        assert re.search(expected, line)
+        assert "--set 'model.center_net.feature_extractor." in line
+    assert setting_differences(tmp_path / "elsewhere" / "ckpt-0", parsed(config(ours))) == ()

@@ -64,11 +64,17 @@ def test_a_template_without_zoo_model_starts_fresh(tmp_path: Path) -> None:
     ("pretrained", "fresh", "match"),
     [
         pytest.param(
-            None, False, f"{ZOO}: .*download http.*{ZOO}.tar.gz .* or train from scratch with --fresh", id="zoo"
+            None,
+            False,
+            f"{ZOO}: .*Either run kpt-tools fetch {ZOO} --pretrained-models .* or train from scratch",
+            id="zoo",
         ),
         pytest.param("x", True, "--fresh and --pretrained x contradict", id="both"),
         pytest.param(
-            "x", False, r"--pretrained x: no checkpoint in x; expected x.checkpoint.ckpt-0\.index", id="missing"
+            "x",
+            False,
+            r"--pretrained x: no checkpoint in x; expected x.checkpoint.ckpt-0\.index.*run kpt-tools fetch x",
+            id="missing",
         ),
     ],
 )

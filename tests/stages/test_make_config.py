@@ -230,7 +230,7 @@ def test_command_fails_in_one_line(project: Path, capsys: pytest.CaptureFixture[
 
 def test_templates_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["make-config", "--list-templates"]) == 0
-    assert capsys.readouterr().out.count("centernet_") == 6
+    assert capsys.readouterr().out.count("centernet_") == 7
 
 
 @pytest.mark.odapi
