@@ -55,6 +55,5 @@ def _print_result(result: RepairResult) -> None:
             told = [f"{change.where}: {change.change}" for change in first]
             table.add_row(code, str(count), Text("\n".join(told)))
         console.print(table)
-    click.echo(
-        f"{len(result.changes)} changes to {result.source}. Wrote {result.out}; every change is in {result.log}."
-    )
+    changes = f"{len(result.changes)} change{'' if len(result.changes) == 1 else 's'}"
+    click.echo(f"{changes} to {result.source}. Wrote {result.out}; every change is in {result.log}.")
