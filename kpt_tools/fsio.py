@@ -196,3 +196,21 @@ def sha256_of(path: Path) -> str:
         for block in iter(lambda: handle.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+def replace_folder(new: Path, place: Path) -> None:
+    """Move the folder `new` to `place`; what was there goes only when the new one has taken its place.
+
+    Both must be on one file system. What was there is moved beside `new` first, so `new` should lie in a
+    `staging_folder`.
+    """
+    old = new.with_name(f"{new.name}.old")
+    if place.exists():
+        place.rename(old)
+    try:
+        new.rename(place)
+    except OSError:
+        if old.exists():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("kpt_tools.cli.compare", "Put the results of several runs side by side."),
     "export": ("kpt_tools.cli.export", "Write a SavedModel with its label map and keypoint metadata."),
     "infer": ("kpt_tools.cli.infer", "Find boxes and keypoints in images."),
+    "heatmap": ("kpt_tools.cli.heatmap", "The keypoints of one object per picture, by heatmap regression."),
     "serve": ("kpt_tools.cli.serve", "Show a model in the browser, and answer coco-annotator."),
 }
 

@@ -147,14 +147,14 @@ class TrainProgress:
             self._describe(event["name"])
         elif event["kind"] == "batch_norm" and event["changed"]:
             low, high = event["before"][1], event["after"][1]
-            self._say(
+            self.say(
                 f"Batch normalisation: momentum {low:g} fitted to the schedule: {high:.4g} ({event['layers']} layers)."
             )
         elif event["kind"] in _SAYINGS:
             for line in _SAYINGS[event["kind"]](event):
-                self._say(line)
+                self.say(line)
         elif event["kind"] == "checkpoint":
-            self._say(f"Checkpoint of step {event['step']} saved{_statistics(event)}.")
+            self.say(f"Checkpoint of step {event['step']} saved{_statistics(event)}.")
             self._describe("training")
 
     def _describe(self, text: str) -> None:
@@ -165,7 +165,7 @@ class TrainProgress:
         tasks = losses_per_task(event["losses"])
         total = tasks.pop("total", float("nan"))
         parts = " ".join(f"{name} {value:.2f}" for name, value in tasks.items())
-        detail = f"loss {total:.3f} ({parts}) {event['images_per_s']:.1f} img/s"
+        detail = f"loss {total:.3f}{f' ({parts})' if parts else ''} {event['images_per_s']:.1f} img/s"
         if self._task is not None:
             self._bar.update(
                 self._task, description="training", completed=event["step"], total=event["steps"], detail=detail
@@ -174,9 +174,10 @@ class TrainProgress:
             time.monotonic() - self._last_line > LINE_INTERVAL_S or event["step"] == event["steps"]
         ):
             self._last_line = time.monotonic()
-            self._say(f"step {event['step']}/{event['steps']} {detail}")
+            self.say(f"step {event['step']}/{event['steps']} {detail}")
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
         self._console.print(text, highlight=False, soft_wrap=True)
 
 

@@ -19,4 +19,5 @@ class StopSignal:
         self._seen = True
 
     def __call__(self) -> bool:
+        """Whether the training is to end."""
         return self._seen or os.getppid() != self._parent

@@ -1,0 +1,1 @@
+"""The second road: heatmap regression for the keypoints of one object. No Keras at import."""
