@@ -50,6 +50,8 @@ class _Log:
         kind = event["kind"]
         if kind == "phase":
             self._say(f"{event['name']} ...")
+        elif kind == "note":
+            self._say(event["text"])
         elif kind == "warning":
             click.echo(f"warning: {event['text']}", err=True)
         elif kind == "listening":

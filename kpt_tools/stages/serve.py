@@ -64,7 +64,7 @@ def serve(config: ServeConfig, on_event: OnEvent = lambda event: None, *, engine
         require(package, purpose="serving a model")
     from kpt_tools.web.server import bind, serve_forever
 
-    folder = exported_model(config.model) if engine is None else config.model
+    folder = exported_model(config.model, on_event) if engine is None else config.model
     with bind(config.host, config.port) as sock:
         on_event({"kind": "phase", "name": "loading the model"})
         service = ModelService(engine or _loaded(folder), config, model_name(folder))

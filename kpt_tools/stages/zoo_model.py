@@ -98,7 +98,7 @@ class _Listener:
 
     def progress(self, done: int, total: int | None) -> None:
         """`done` of `total` bytes."""
-        percent = 100 * done // total if total else 0
+        percent = 10 * (10 * done // total) if total else 0
         if percent != self._told:
             self._told = percent
             self.phase(f"unpacking {percent} %")

@@ -16,9 +16,14 @@ from tfjs_graph import TfjsGraph
 from kpt_tools.cli.main import run
 from kpt_tools.config.eval import EvalConfig
 from kpt_tools.config.import_movenet import ImportMovenetConfig
+from kpt_tools.entities import Category
 from kpt_tools.odapi import compat, pipeline_config
 from kpt_tools.pipeline.coco_classes import zoo_label_map
-from kpt_tools.pipeline.label_map import format_label_map
+from kpt_tools.pipeline.flips import find_flips
+from kpt_tools.pipeline.label_map import format_label_map, label_map_of
+from kpt_tools.pipeline.render import PipelineInputs, render
+from kpt_tools.pipeline.resources import load_template
+from kpt_tools.pipeline.schedule import Schedule
 from kpt_tools.stages.eval import evaluate_model
 from kpt_tools.stages.import_movenet import import_movenet
 
@@ -287,3 +292,49 @@ def test_movenet_packed_as_an_archive_finds_a_person(
     for name, (x, y) in GRACE.items():
         place = 3 * POINTS.index(name)
         assert row["keypoints"][place : place + 2] == pytest.approx([x, y], abs=12), name
+
+
+def test_a_mouse_that_starts_from_movenet(movenet: Path, tmp_path: Path) -> None:
+    """All of the network fits the template but the outputs; its batch normalisations are known to be folded."""
+    compat.activate()
+    import tensorflow as tf
+    from object_detection.builders import model_builder
+
+    from kpt_tools.odapi.batch_norm_unfold import folded_layers
+    from kpt_tools.odapi.transfer import transfer
+    from kpt_tools.odapi.transfer_names import setting_differences
+
+    names = label_map_of([Category(1, "mouse", ("snout", "left_ear"))])
+    (tmp_path / "map.pbtxt").write_text(format_label_map(names))
+    inputs = PipelineInputs(
+        label_map=names,
+        skeleton=(),
+        sigmas=(0.05, 0.05),
+        flips=find_flips(names),
+        schedule=Schedule(8, 10, 1.0, 1e-3, 1e-4, 1, "as given"),
+        label_map_path=str(tmp_path / "map.pbtxt"),
+        train_records="none",
+    )
+    template = load_template("centernet_mobilenetv2_fpn_256_kpts")
+    config = pipeline_config.parse(render(template, inputs), template.name)
+    model = model_builder.build(config.model, is_training=True)
+    model.predict(*model.preprocess(tf.zeros([1, 64, 64, 3])))
+    prefix = movenet / "checkpoint" / "ckpt-0"
+    report = transfer(model, config, prefix)
+    parts = {part.part: (part.restored, part.adapted, part.fresh, part.kept) for part in report.parts}
+    assert parts == {
+        "feature extractor": (289, 0, 0, ()),
+        "object centre": (3, 0, 2, ()),
+        "box size": (0, 0, 5, ()),
+        "box offset": (0, 0, 5, ()),
+        "keypoint heat map": (3, 2, 0, ("left_ear",)),
+        "keypoint regression": (3, 2, 0, ("left_ear",)),
+        "keypoint offset": (3, 2, 0, ("left_ear",)),
+    }
+    assert report.differences == ()
+    assert len(folded_layers(model)) == 55
+    center = model.prediction_head_dict["object_center"][0].layers[-1]
+    assert not center.kernel.numpy().any()
+    other = pipeline_config.parse(render(load_template("centernet_mobilenetv2_fpn_512_kpts"), inputs), "512")
+    (difference,) = setting_differences(prefix, other)
+    assert "upsampling_interpolation is nearest, bilinear in the network" in difference
