@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from defective_data import DEFECTS, Defect, write_good, write_spoilt
+from defective_data import DEFECTS, Defect, write_spoilt
+from good_data import write_good
 
 from kpt_tools.annotations.codes import CODES, NEEDS_IMAGES
 from kpt_tools.annotations.repairs.registry import REPAIRS

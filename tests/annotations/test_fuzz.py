@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from defective_data import good_json, write_good
+from good_data import good_json, write_good
 
 from kpt_tools.annotations.codes import NEEDS_IMAGES
 from kpt_tools.annotations.repairs.registry import REPAIRS

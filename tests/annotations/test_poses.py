@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from defective_data import good_json
+from good_data import good_json
 
 from kpt_tools.annotations.checks.poses import check_poses, permutation_of
 from kpt_tools.annotations.checks.shapes import Shapes, coverage, distances, nearest, shapes_of

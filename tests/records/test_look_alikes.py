@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from defective_data import jpeg, picture
+from good_data import jpeg, picture
 from PIL import Image
 
 from kpt_tools.records.look_alikes import LookAlike, signature_of, signatures_of

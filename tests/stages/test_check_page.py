@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from defective_data import DEFECTS, good_json, write_good, write_spoilt
+from defective_data import DEFECTS, write_spoilt
+from good_data import good_json, write_good
 from html_page import Page
 
 from kpt_tools.annotations.statistics import DatasetStatistics
