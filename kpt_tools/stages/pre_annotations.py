@@ -109,8 +109,8 @@ class PreAnnotations:
         image = ImageRecord(image_id, name, prediction.width, prediction.height)
         if self.reader.facts(path).orientation != 1:
             self._turned[image_id] = path
-        known = (row for row in prediction.detections if not self.order or row.class_id in self.order)
-        self.rows.append((image, [self._reordered(row) for row in known]))
+        own = (row for row in prediction.detections if not self.order or row.class_id in self.order)
+        self.rows.append((image, [self._reordered(row) for row in own]))
 
     def _reordered(self, detection: Detection) -> Detection:
         """The detection with class id and keypoint order of the annotations."""

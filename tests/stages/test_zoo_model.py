@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tarfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from zoo_factories import HOURGLASS, MOBILE, odd_member, zoo_archive, zoo_folder
 
+from kpt_tools.config.infer import InferConfig
 from kpt_tools.config.model_metadata import read_metadata
-from kpt_tools.entities import Category, Dataset
+from kpt_tools.entities import Category, Dataset, Detection, ModelMetadata, Prediction
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.pipeline.coco_classes import PERSON_SIGMAS, PERSON_SKELETON, is_zoo, person_label_map, zoo_label_map
 from kpt_tools.pipeline.label_map import format_label_map, read_label_map
 from kpt_tools.stages.class_match import match_classes
 from kpt_tools.stages.model_folder import exported_model, results_folder
+from kpt_tools.stages.pre_annotations import PreAnnotations
 from kpt_tools.stages.zoo_model import describe, folder_name, located, unpacked
 
 MOBILE_FOLDER = "centernet_mobilenetv2_fpn_kpts"
@@ -272,3 +276,20 @@ def test_the_shipped_label_map_is_the_one_that_is_written(tmp_path: Path) -> Non
     shutil.copy(Path(__file__).parents[2] / "label_maps" / "coco_zoo.pbtxt", tmp_path / "coco.pbtxt")
     assert read_label_map(tmp_path / "coco.pbtxt") == zoo_label_map()
     assert format_label_map(zoo_label_map()) in (tmp_path / "coco.pbtxt").read_text()
+
+
+def test_pre_annotations_have_the_classes_of_the_annotations(tmp_path: Path) -> None:
+    picture = tmp_path / "1.png"
+    Image.new("RGB", (40, 30)).save(picture)
+    category = {"id": 7, "name": "person", "keypoints": POINTS, "skeleton": []}
+    image = {"id": 3, "file_name": "1.png", "width": 40, "height": 30}
+    truth = tmp_path / "truth.json"
+    truth.write_text(json.dumps({"images": [image], "categories": [category], "annotations": []}))
+    person = Detection(1, "person", 0.9, (1, 1, 20, 20), tuple((2.0, 2.0, 0.9) for _ in POINTS))
+    dog = Detection(18, "dog", 0.9, (1, 1, 20, 20))
+    config = InferConfig((str(picture),), out=tmp_path / "out", annotations=truth, to_coco_annotator=True)
+    collected = PreAnnotations(config, ModelMetadata(zoo_label_map()))
+    collected.add(picture, Prediction("1.png", 40, 30, (dog, person)), 3)
+    dataset = collected.dataset()
+    assert [category.name for category in dataset.categories] == ["person"]
+    assert [instance.category_id for instance in dataset.instances] == [7]
