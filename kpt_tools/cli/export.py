@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from kpt_tools.cli.options import option
 from kpt_tools.config.export import FORMATS, PRECISIONS, ExportConfig
+from kpt_tools.errors import KptToolsError
 
 
 @click.command("export")
@@ -43,12 +45,24 @@ def command(**settings: object) -> None:
     from kpt_tools.stages.export import LOG_NAME, export_run
 
     config = from_dict(ExportConfig, settings | {name: _names(settings[name]) for name in ("formats", "precisions")})
-    with ImageProgress() as progress:
-        result = export_run(config, progress)
-    print_finding_lines(result.findings, str(config.run / LOG_NAME))
     console = Console()
+    checked: list[dict[str, Any]] = []
+    try:
+        with ImageProgress() as progress:
+
+            def watch(event: dict[str, Any]) -> None:
+                if event["kind"] == "checked":
+                    checked.append(event["check"])
+                progress(event)
+
+            result = export_run(config, watch)
+    except KptToolsError:
+        for table in parity_tables(checked):
+            console.print(table)
+        raise
+    print_finding_lines(result.findings, str(config.run / LOG_NAME))
     console.print(signature_table(result))
-    for table in parity_tables(result.parity):
+    for table in parity_tables(result.parity["checks"]):
         console.print(table)
     for check in result.parity["checks"]:
         if check["note"]:

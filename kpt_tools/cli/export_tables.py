@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -26,10 +26,10 @@ def signature_table(result: ExportResult) -> Table:
     return table
 
 
-def parity_tables(parity: Mapping[str, Any]) -> Iterator[Table]:
+def parity_tables(checks: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
     """How each model differs from the checkpoint: a row per model, a table for all that saw the same pictures."""
     groups: list[list[Mapping[str, Any]]] = []
-    for check in parity["checks"]:
+    for check in checks:
         if groups and groups[-1][0]["pictures"] == check["pictures"]:
             groups[-1].append(check)
         else:
@@ -40,7 +40,8 @@ def parity_tables(parity: Mapping[str, Any]) -> Iterator[Table]:
         for name in _COLUMNS:
             table.add_column(name, justify="right", no_wrap=True)
         for check in group:
-            table.add_row(escape(_name(check)), *(value(check) for value in _COLUMNS.values()))
+            style = None if check["good"] else "red"
+            table.add_row(escape(_name(check)), *(value(check) for value in _COLUMNS.values()), style=style)
         yield table
 
 
@@ -57,13 +58,14 @@ def _title(pictures: Mapping[str, Any]) -> str:
 _CAPTION = (
     "Largest differences of boxes, keypoints (pt) and scores of the detections that the checkpoint scores 0.2 or more, "
     "each with the best overlapping one of its class (where there are none: of all scores by rank); alone: without "
-    "such a partner; change of AP; ms per picture"
+    "such a partner; change of AP; ms per picture; ✗ refused"
 )
 
 
 def _name(check: Mapping[str, Any]) -> str:
-    folder, _, _ = check["model"].partition("/")
-    return folder if folder == check["model"] else f"{folder} {check['precision']}"
+    """Format and precision; what was refused is marked."""
+    folder, _, file = check["model"].partition("/")
+    return f"{'' if check['good'] else '✗ '}{folder}{' ' + check['precision'] if file else ''}"
 
 
 def _largest(name: str, digits: int) -> Callable[[Mapping[str, Any]], str]:

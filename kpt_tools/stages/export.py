@@ -15,6 +15,7 @@ from kpt_tools.config.model_metadata import write_metadata
 from kpt_tools.entities import Finding, ModelMetadata, Report
 from kpt_tools.errors import ConfigError, EngineError, KptToolsError
 from kpt_tools.fsio import make_folder, read_json, write_json, write_text
+from kpt_tools.inference.engine import Engine
 from kpt_tools.inference.open_engine import ENGINE_OF_FORMAT, open_engine
 from kpt_tools.inference.saved_model import SavedModelEngine, full_float32
 from kpt_tools.odapi import checkpoints, commands, image_stream, pipeline_config, run_config
@@ -66,7 +67,8 @@ def export_run(config: ExportConfig, on_event: OnEvent = lambda event: None) -> 
 
     Args:
         config: the settings.
-        on_event: called with ``{"kind": "phase", "name": ...}`` and ``{"kind": "image", "done": ..., "total": ...}``.
+        on_event: called with ``{"kind": "phase", "name": ...}``, ``{"kind": "image", "done": ..., "total": ...}``, and
+            ``{"kind": "checked", "check": ...}`` with what parity.json will hold of a model, be it good or not.
 
     Raises:
         ConfigError: the run has no checkpoint, or `out` is a folder of something else.
@@ -206,8 +208,8 @@ class _Work:
         with full_float32():
             _try_out(engine)
             self._on_event({"kind": "phase", "name": "comparing the SavedModel"})
-            self._checks.append(self._original.check(engine, SAVED_MODEL, FLOAT32, self._on_event))
-            problems = [*self._checks[0].refusals, *check_signatures(engine, self._pictures)]
+            check = self._check(engine, SAVED_MODEL, FLOAT32)
+            problems = [*check.refusals, *check_signatures(engine, self._pictures)]
         if problems:
             raise self._refused(SAVED_MODEL, problems)
         return engine
@@ -235,11 +237,18 @@ class _Work:
         converter.convert(format, precision, self._formats)
         self._on_event({"kind": "phase", "name": f"comparing {format} {precision}"})
         engine = open_engine(self._formats, ENGINE_OF_FORMAT[format], precision)
-        model = file_of(format, precision).as_posix()
+        check = self._check(engine, file_of(format, precision).as_posix(), precision)
+        if not check.good:
+            raise self._refused(check.model, check.refusals)
+
+    def _check(self, engine: Engine, model: str, precision: str) -> Check:
         check = self._original.check(engine, model, precision, self._on_event)
         self._checks.append(check)
-        if not check.good:
-            raise self._refused(model, check.refusals)
+        self._on_event({"kind": "checked", "check": self._described(check)})
+        return check
+
+    def _described(self, check: Check) -> dict[str, Any]:
+        return {**check.to_dict(), "pictures": self._original.summary(), "versions": versions()}
 
     def _calibration(self) -> list[Path]:
         """Training pictures for the ranges of integers, as files, if they are needed."""
@@ -260,9 +269,7 @@ class _Work:
         return {
             "format": export_parity.FORMAT,
             "step": self._job.step,
-            "checks": [
-                {**check.to_dict(), "pictures": self._original.summary(), "versions": versions()} for check in checks
-            ],
+            "checks": [self._described(check) for check in checks],
         }
 
     def _put_in_place(self) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def check(model: str = "onnx/model_int8.onnx", precision: str = "int8", **change
     return {
         "model": model,
         "precision": precision,
+        "good": True,
         "comparison": comparison | {"lost": [1, 2], "gained": [3]} | changes.pop("comparison", {}),
         "average_precision": [{"name": "box AP", "original": 0.5, "exported": 0.475}],
         "seconds_per_picture": 0.0421,
@@ -46,7 +47,7 @@ def check(model: str = "onnx/model_int8.onnx", precision: str = "int8", **change
 
 def printed(*checks: dict[str, Any]) -> str:
     console = Console(file=io.StringIO(), width=80)
-    for table in parity_tables({"checks": list(checks)}):
+    for table in parity_tables(checks):
         console.print(table)
     return console.file.getvalue()
 
@@ -71,6 +72,11 @@ def test_other_pictures_make_another_table_and_made_up_ones_are_called_so() -> N
     text = " ".join(printed(check(), check(pictures=made_up)).split())
     assert text.count("Compared with the checkpoint") == 2
     assert "8 made-up pictures; AP not measured: no validation pictures" in text
+
+
+def test_what_was_refused_is_marked() -> None:
+    assert "✗ onnx int8" in printed(check(good=False))
+    assert "✗ onnx" not in printed(check())
 
 
 def test_nothing_is_cut_off_at_80_columns() -> None:

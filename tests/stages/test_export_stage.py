@@ -103,7 +103,8 @@ def test_what_differs_too_much_does_not_take_its_place(
     hopeless = {name: replace(value, score=-1.0) for name, value in parity.TOLERANCES.items()}
     monkeypatch.setattr("kpt_tools.stages.export_parity.TOLERANCES", hopeless)
     assert kpt_tools(["export", str(run), "--force"]) == EngineError.exit_code
-    error = capsys.readouterr().err
+    shown, error = capsys.readouterr()
+    assert "✗ saved_model" in shown
     assert "saved_model: refused, it does not find what the checkpoint finds: a score differs by 0.0000" in error
     assert {path: path.stat().st_mtime_ns for path in exported.folder.rglob("*")} == before
     refused = json.loads((run / "export_refused.json").read_text(encoding="utf-8"))
