@@ -193,8 +193,9 @@ def _model_folder(model: Path, on_event: OnEvent) -> Path:
         from kpt_tools.config.export import ExportConfig
         from kpt_tools.stages.export import export_run
 
+        config = ExportConfig(run=model, out=model / EXPORT_NAME, ap_images=ExportConfig.parity_images)
         on_event({"kind": "phase", "name": "exporting the last checkpoint"})
-        return export_run(ExportConfig(run=model, out=model / EXPORT_NAME), on_event).folder
+        return export_run(config, on_event).folder
     return exported_model(model, on_event)
 
 
