@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kpt_tools.annotations.formats.coco_annotator import FILE_NAME as PRE_ANNOTATIONS_NAME
 from kpt_tools.config.infer import InferConfig
 from kpt_tools.entities import Finding, ModelMetadata, Prediction, Report
 from kpt_tools.errors import ConfigError, DataError
@@ -176,6 +177,8 @@ class _Work:
         names = [item.name for item in self.engine.metadata.label_map.items]
         pre_annotations = self.pre_annotations.write(self.config.out) if self.pre_annotations else None
         self.report.extend(self.pre_annotations.findings if self.pre_annotations else ())
+        sheet = self.pictures.write_sheet()
+        _tell_older(self.config.out, {sheet, pre_annotations, *self.pictures.written}, self.report)
         return InferResult(
             out=self.config.out,
             model=choice.folder,
@@ -185,7 +188,7 @@ class _Work:
             detections={name: self.counts[name] for name in names},
             findings=tuple(self.report.findings),
             seconds=self.seconds,
-            contact_sheet=self.pictures.write_sheet(),
+            contact_sheet=sheet,
             pre_annotations=pre_annotations,
         )
 
@@ -240,6 +243,7 @@ class _Pictures:
         count = min(SHEET_PICTURES, total) if config.contact_sheet else 0
         self.chosen = {i * total // count for i in range(count)}
         self.tiles: list[tuple[Image.Image, str]] = []
+        self.written: list[Path] = []
 
     def add(self, number: int, rgb: ImageRgb, prediction: Prediction) -> None:
         """Draw what was asked for on the image of this position."""
@@ -254,7 +258,8 @@ class _Pictures:
         threshold = self.config.min_keypoint_score
         if not self.config.no_images:
             drawn = draw_prediction(picture, prediction, self.metadata, threshold)
-            save_picture(drawn, self.config.out / PICTURES_NAME / picture_name(prediction.image))
+            path = self.config.out / PICTURES_NAME / picture_name(prediction.image)
+            self.written.append(save_picture(drawn, path))
         if number in self.chosen:
             small = thumbnail(picture, SHEET_TILE_PX)
             drawn = draw_prediction(small, resized(prediction, small.size), self.metadata, threshold)
@@ -268,6 +273,18 @@ class _Pictures:
 
         sheet = contact_sheet(self.tiles, tile_px=SHEET_TILE_PX, legend=self.metadata.label_map)
         return save_picture(sheet, self.config.out / SHEET_NAME)
+
+
+def _tell_older(out: Path, written: Set[Path | None], report: Report) -> None:
+    """Say which files of an earlier run lie among those of this one; they are left alone."""
+    candidates = [out / SHEET_NAME, out / PRE_ANNOTATIONS_NAME, *sorted((out / PICTURES_NAME).rglob("*.jp*g"))]
+    older = [path for path in candidates if path.is_file() and path not in written]
+    if older:
+        message = (
+            f"{out}: {len(older)} files of an earlier run lie among those of this one, first "
+            f"{older[0].relative_to(out).as_posix()}. Remove them, or choose another --out."
+        )
+        report.add("older-outputs", "warning", message)
 
 
 def picture_name(name: str) -> str:

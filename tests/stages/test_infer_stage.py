@@ -127,6 +127,22 @@ def coco(images: list[dict[str, Any]], category: str = "patch") -> dict[str, Any
     return {"images": images, "categories": categories, "annotations": []}
 
 
+def test_files_of_an_earlier_run_are_told(images: Path, tmp_path: Path, engine: Engine) -> None:
+    out = tmp_path / "out"
+    first = infer(config(images, out, contact_sheet=True, to_coco_annotator=True), engine=engine)
+    assert [f for f in first.findings if f.code == "older-outputs"] == []
+    again = infer(config(images, out, contact_sheet=True, to_coco_annotator=True), engine=engine)
+    assert [f for f in again.findings if f.code == "older-outputs"] == []
+    (images / "img2.jpg").unlink()
+    third = infer(config(images, out), engine=engine)
+    told = [finding.message for finding in third.findings if finding.code == "older-outputs"]
+    assert told == [
+        f"{out}: 3 files of an earlier run lie among those of this one, first contact_sheet.jpg. "
+        "Remove them, or choose another --out."
+    ]
+    assert (out / "pictures" / "img2.jpg").is_file()
+
+
 def test_ids_of_annotations(images: Path, tmp_path: Path, engine: Engine) -> None:
     entries = [
         {"id": 252, "file_name": "img2.jpg", "width": 120, "height": 160},
