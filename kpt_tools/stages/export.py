@@ -125,11 +125,13 @@ def _job(config: ExportConfig) -> _Job:
     if out.exists() and not (out / SAVED_MODEL).is_dir() and any(out.iterdir()):
         raise ConfigError(f"{out}: exists and is no exported model. Choose another folder with --out.")
     good = _good_models(out) if out == config.run / EXPORT_NAME and export_is_current(config.run) else set()
-    keep = SAVED_MODEL in good and not config.force
+    other_pictures = config.images is not None  # then nothing that was compared on others will do
+    keep = SAVED_MODEL in good and not config.force and not (other_pictures and not config.conversions)
+    done = good if keep and not other_pictures else set()
     missing = tuple(
         (format, precision)
         for format, precision in config.conversions
-        if not (keep and file_of(format, precision).as_posix() in good and (out / file_of(format, precision)).is_file())
+        if not (file_of(format, precision).as_posix() in done and (out / file_of(format, precision)).is_file())
     )
     message = pipeline_config.read(config.run / CONFIG_NAME)
     label_map = read_label_map(config.run / LABEL_MAP_NAME)

@@ -100,6 +100,17 @@ def test_blue_is_not_red(engine: SavedModelEngine) -> None:
     assert engine.detect(patch_pixels((0, 0, 255)))["detection_scores"][0] == pytest.approx(0.01)
 
 
+def test_a_model_of_one_picture_looks_at_several_one_by_one(engine: SavedModelEngine) -> None:
+    """As exports of kpt-tools up to now and of the OD API are."""
+    pictures = [patch_pixels(), patch_pixels((0, 0, 255)), patch_pixels()[:60]]
+    found = engine.detect_batch(pictures)
+    assert len(found) == 3
+    for raw, picture in zip(found, pictures, strict=True):
+        np.testing.assert_array_equal(raw["detection_boxes"], engine.detect(picture)["detection_boxes"])
+    assert engine.detect_batch([]) == []
+    assert engine.signatures() == {"serving_default": "uint8[1, ?, ?, 3]"}
+
+
 def test_what_goes_in_and_comes_out(engine: SavedModelEngine, exported: Path) -> None:
     assert engine.input_specs() == {"input_tensor": "uint8[1, ?, ?, 3]"}
     assert engine.output_specs()["detection_boxes"] == "float32[1, 1, 4]"

@@ -8,14 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from decided_centernet import save_export
+from decided_centernet import picture, save_export
 
 from kpt_tools.cli.main import run as kpt_tools
 from kpt_tools.config.export import TFLITE, ExportConfig
 from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
 from kpt_tools.demo.pliers import make_pliers
 from kpt_tools.errors import EngineError
+from kpt_tools.inference.saved_model import SavedModelEngine
 from kpt_tools.metrics import parity
 from kpt_tools.pipeline.label_map import read_label_map
 from kpt_tools.stages.export import export_run
@@ -75,6 +77,17 @@ def test_a_savedmodel_that_finds_what_the_checkpoint_finds(run: Path, exported: 
         *("saved_model", "checkpoint", "pipeline.config", "label_map.pbtxt", "kpt_tools.json", "parity.json")
     }
     assert [path.name for path in run.glob(".*")] == [], "nothing half-made is left"
+
+
+def test_several_pictures_at_once_and_one_by_one(exported: Any) -> None:
+    """More than go through the network together, of three sizes."""
+    engine = SavedModelEngine(exported.folder)
+    pictures = [picture(seed, *((48, 80), (48, 80), (60, 40), (30, 30))[seed % 4]) for seed in range(11)]
+    found = engine.detect_batch(pictures)
+    assert len({raw["detection_scores"][0] for raw in found}) == 11, "else pictures could be mixed up"
+    for raw, one in zip(found, pictures, strict=True):
+        for name, value in engine.detect(one).items():
+            np.testing.assert_allclose(raw[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 def test_a_format_is_added_and_then_found(
