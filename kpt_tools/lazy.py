@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import logging
+import os
 from types import ModuleType
+from typing import Any
 
 from kpt_tools.errors import MissingDependencyError
 
@@ -62,3 +66,19 @@ def _missing(module: str, purpose: str, problem: str) -> MissingDependencyError:
     extra = _EXTRA_OF.get(top)
     what = f"kpt-tools[{extra}]" if extra else top
     return MissingDependencyError(f"{purpose} needs the package '{top}', which {problem}. Run: pip install '{what}'")
+
+
+def quiet_tensorflow(*, purpose: str) -> Any:
+    """TensorFlow without its start-up chatter (unless the user set TF_CPP_MIN_LOG_LEVEL), growing into GPU memory.
+
+    Raises:
+        MissingDependencyError: it is not installed, or does not import.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    tensorflow = require("tensorflow", purpose=purpose)
+    tensorflow.get_logger().setLevel("ERROR")
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Hourglass-104 warns hundreds of times of lost gradients
+    for gpu in tensorflow.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # already initialised: its memory is what it is
+            tensorflow.config.experimental.set_memory_growth(gpu, True)
+    return tensorflow

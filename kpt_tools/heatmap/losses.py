@@ -7,7 +7,7 @@ from typing import Any
 
 from kpt_tools.errors import ConfigError
 from kpt_tools.heatmap.spec import HeatmapSpec
-from kpt_tools.lazy import require
+from kpt_tools.lazy import quiet_tensorflow
 
 Tensor = Any
 Loss = Callable[[dict[str, Tensor], Tensor, Tensor, Tensor], Tensor]
@@ -20,7 +20,7 @@ _AWING = {"alpha": 2.1, "omega": 14.0, "epsilon": 1.0, "theta": 0.5}
 
 
 def _tf() -> Any:
-    return require("tensorflow", purpose="training a heatmap model")
+    return quiet_tensorflow(purpose="training a heatmap model")
 
 
 def loss_of(spec: HeatmapSpec, name: str) -> Loss:

@@ -12,7 +12,7 @@ import numpy as np
 from kpt_tools.heatmap.augment import AugmentPolicy
 from kpt_tools.heatmap.examples import Example, Patch, plain_example, training_example
 from kpt_tools.heatmap.spec import HeatmapSpec
-from kpt_tools.lazy import require
+from kpt_tools.lazy import quiet_tensorflow
 
 SHUFFLE_BUFFER = 2048
 """Encoded patches that are held for shuffling."""
@@ -51,7 +51,7 @@ def training_batches(source: Source, batch_size: int, epoch: int, skip: int = 0)
         epoch: from 0.
         skip: batches of this epoch that were used before.
     """
-    tf = require("tensorflow", purpose="training a heatmap model")
+    tf = quiet_tensorflow(purpose="training a heatmap model")
 
     def make(index: int, record: bytes) -> tuple[Any, ...]:
         rng = np.random.default_rng((source.seed, epoch, int(index)))
@@ -66,7 +66,7 @@ def training_batches(source: Source, batch_size: int, epoch: int, skip: int = 0)
 
 def plain_batches(source: Source, batch_size: int) -> Any:
     """The patches as they are, in their order."""
-    tf = require("tensorflow", purpose="a heatmap model")
+    tf = quiet_tensorflow(purpose="a heatmap model")
 
     def make(index: int, record: bytes) -> tuple[Any, ...]:
         return _arrays(plain_example(source.decode(bytes(record)), source.spec))

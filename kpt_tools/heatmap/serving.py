@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +16,7 @@ from kpt_tools.errors import ConfigError, EngineError
 from kpt_tools.heatmap.decode import DECODERS, decode_maps, maps_of_simcc
 from kpt_tools.heatmap.losses import softmax_maps
 from kpt_tools.heatmap.spec import FILE_NAME, HeatmapSpec, read_spec
-from kpt_tools.lazy import require
+from kpt_tools.lazy import quiet_tensorflow
 
 INPUT_NAME = "images"
 FloatArray = npt.NDArray[np.float64]
@@ -47,7 +46,7 @@ def output_name(spec: HeatmapSpec) -> str:
 
 def served(model: Any, spec: HeatmapSpec, images: Any) -> dict[str, Any]:
     """The answer for uint8 pictures: maps and distributions add up to 1 where the target's do."""
-    tf = require("tensorflow", purpose="a heatmap model")
+    tf = quiet_tensorflow(purpose="a heatmap model")
     name = output_name(spec)
     answer = model(tf.cast(images, tf.float32) / 255.0, training=False)[name]
     if spec.target == "softargmax":
@@ -59,7 +58,7 @@ def served(model: Any, spec: HeatmapSpec, images: Any) -> dict[str, Any]:
 
 def save_model(model: Any, spec: HeatmapSpec, folder: Path) -> Path:
     """Write a SavedModel that takes uint8 pictures [N, S, S, 3], and return its file."""
-    tf = require("tensorflow", purpose="exporting a heatmap model")
+    tf = quiet_tensorflow(purpose="exporting a heatmap model")
     shape = [None, spec.input_px, spec.input_px, 3]
 
     def answer(images: Any) -> dict[str, Any]:
@@ -67,7 +66,7 @@ def save_model(model: Any, spec: HeatmapSpec, folder: Path) -> Path:
 
     module = tf.Module()
     module.model = model
-    signature = tf.function(answer, input_signature=[tf.TensorSpec(shape, tf.uint8, name=INPUT_NAME)])
+    signature = tf.function(answer, autograph=False, input_signature=[tf.TensorSpec(shape, tf.uint8, name=INPUT_NAME)])
     module.answer = signature
     target = folder / file_of(SAVED_MODEL)
     tf.saved_model.save(module, str(target.parent), signatures={"serving_default": signature})
@@ -120,8 +119,7 @@ class HeatmapSavedModel:
         self.folder = folder
         self._spec = read_spec(folder)
         self._metadata = read_metadata(folder)
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        self._tf = require("tensorflow", purpose="running a heatmap model")
+        self._tf = quiet_tensorflow(purpose="running a heatmap model")
         try:
             self.loaded = self._tf.saved_model.load(str((folder / file_of(SAVED_MODEL)).parent))
             self._function = self.loaded.signatures["serving_default"]
@@ -167,7 +165,7 @@ def save_one_by_one(folder: Path, out: Path) -> Path:
         ConfigError: the folder is no exported heatmap model.
         EngineError: TensorFlow cannot load it.
     """
-    tf = require("tensorflow", purpose="converting a heatmap model")
+    tf = quiet_tensorflow(purpose="converting a heatmap model")
     engine = HeatmapSavedModel(folder)
     size = engine.spec.input_px
     module = tf.Module()
@@ -177,6 +175,8 @@ def save_one_by_one(folder: Path, out: Path) -> Path:
     def one(images: Any) -> Any:
         return answer(**{INPUT_NAME: images})
 
-    module.one = tf.function(one, input_signature=[tf.TensorSpec([1, size, size, 3], tf.uint8, name=INPUT_NAME)])
+    module.one = tf.function(
+        one, autograph=False, input_signature=[tf.TensorSpec([1, size, size, 3], tf.uint8, name=INPUT_NAME)]
+    )
     tf.saved_model.save(module, str(out), signatures={"serving_default": module.one})
     return out

@@ -18,7 +18,7 @@ from kpt_tools.heatmap.losses import Loss, loss_of
 from kpt_tools.heatmap.networks import build
 from kpt_tools.heatmap.pipeline import Source, plain_batches, training_batches
 from kpt_tools.heatmap.serving import decode_answer, served
-from kpt_tools.lazy import require
+from kpt_tools.lazy import quiet_tensorflow, require
 
 STATE_NAME = "state.json"
 _CHECKPOINTS = "checkpoints"
@@ -77,7 +77,7 @@ class Trainer:
     def __init__(self, job: TrainingJob, emit: Emit) -> None:
         """Build the model, or take up what an earlier run left."""
         self.job, self.emit = job, emit
-        self.tf = require("tensorflow", purpose="training a heatmap model")
+        self.tf = quiet_tensorflow(purpose="training a heatmap model")
         self.keras = require("tf_keras", purpose="training a heatmap model")
         self.keras.utils.set_random_seed(job.train.seed)
         self.model = build(job.train.spec)
@@ -90,7 +90,7 @@ class Trainer:
         self.best: dict[str, Any] | None = None
         self._saved_at = time.monotonic()
         self._seconds = 0.0
-        self._train_step = self.tf.function(self._step_once)
+        self._train_step = self.tf.function(self._step_once, autograph=False)
         self._manager = self._restore()
 
     @property

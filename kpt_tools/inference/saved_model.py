@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from kpt_tools.config.model_metadata import read_metadata
 from kpt_tools.entities import ModelMetadata
 from kpt_tools.errors import ConfigError, EngineError
 from kpt_tools.inference.engine import ImageRgb, RawDetections, check_image, detection_keys, first_line
-from kpt_tools.lazy import require
+from kpt_tools.lazy import quiet_tensorflow
 
 SAVED_MODEL = Path("saved_model") / "saved_model.pb"
 LABEL_MAP = "label_map.pbtxt"
@@ -25,6 +23,7 @@ INPUT_NAME = "input_tensor"
 MAX_BATCH = 8
 """Pictures that go through the network together; more would only take memory."""
 _DEFAULT_SIGNATURE = "serving_default"
+_PURPOSE = "running a SavedModel"
 
 
 def is_exported(folder: Path) -> bool:
@@ -75,7 +74,7 @@ class SavedModelEngine:
         self.folder = Path(folder)
         check_exported(self.folder)
         self._metadata = read_metadata(self.folder)
-        self._tf = _tensorflow()
+        self._tf = quiet_tensorflow(purpose=_PURPOSE)
         try:
             self._model = self._tf.saved_model.load(str(self.folder / SAVED_MODEL.parent))
         except Exception as exc:  # TensorFlow raises OSError, ValueError, KeyError, its own errors ...
@@ -184,25 +183,13 @@ class SavedModelEngine:
 @contextlib.contextmanager
 def full_float32() -> Iterator[None]:
     """Let no GPU round float32 to TensorFloat-32 in the block."""
-    switch = _tensorflow().config.experimental
+    switch = quiet_tensorflow(purpose=_PURPOSE).config.experimental
     before = switch.tensor_float_32_execution_enabled()
     switch.enable_tensor_float_32_execution(False)
     try:
         yield
     finally:
         switch.enable_tensor_float_32_execution(before)
-
-
-def _tensorflow() -> Any:
-    """TensorFlow without its start-up chatter (unless the user set TF_CPP_MIN_LOG_LEVEL), growing into GPU memory."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    tensorflow = require("tensorflow", purpose="running a SavedModel")
-    tensorflow.get_logger().setLevel("ERROR")
-    logging.getLogger("absl").setLevel(logging.ERROR)  # Hourglass-104 warns hundreds of times of lost gradients
-    for gpu in tensorflow.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # already initialised: its memory is what it is
-            tensorflow.config.experimental.set_memory_growth(gpu, True)
-    return tensorflow
 
 
 def _spec_text(spec: Any) -> str:

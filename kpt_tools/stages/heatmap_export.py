@@ -149,11 +149,11 @@ def _compared(folder: Path, name: str, reference: list[Prediction], patches: lis
 
 
 def _predictions(engine: HeatmapEngine, patches: list[Patch]) -> list[Prediction]:
-    """What a model finds in patches; a model of crops is shown the crop around the true points."""
+    """What a model finds in patches in one look, so that a difference is the format's and not that of another view."""
     finder = PointFinder(engine)
     found = []
     for number, patch in enumerate(patches):
-        points = None if finder.can_start else patch.points
+        points = None if engine.spec.region == "whole" else patch.points
         if points is not None and np.isnan(points).all():
             continue
         answer = finder.find(patch.image, patch_box(patch, engine.spec), points)

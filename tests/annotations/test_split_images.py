@@ -158,3 +158,18 @@ def test_the_stratum_of_an_image_is_its_rarest_class() -> None:
 def test_impossible_parts(split: Callable[..., object], count: int, val: float, test: float, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         split(numbered(count), val=val, test=test)
+
+
+def test_pairs_that_belong_together_are_on_one_side() -> None:
+    images = [ImageRecord(number, f"{number}.jpg", 9, 9) for number in range(1, 41)]
+    pairs = [(number, number + 1) for number in range(1, 40, 2)]
+    split = split_images(images, val=0.25, test=0.25, together=pairs)
+    sides = [set(split.train), set(split.val), set(split.test)]
+    assert [len(side) for side in sides] == [20, 10, 10]
+    assert all(any({a, b} <= side for side in sides) for a, b in pairs)
+
+
+def test_chains_of_pairs_and_groups_become_one_group() -> None:
+    images = [ImageRecord(number, f"{number % 3}_{number}.jpg", 9, 9) for number in range(1, 10)]
+    with pytest.raises(ConfigError, match="puts all 9 images into one group"):
+        split_images(images, val=0.3, group_by=r"^(\d)_", together=[(1, 2), (3, 5)])
