@@ -18,8 +18,8 @@ RESOURCES = {
     "label_maps": ("coco_person.pbtxt", "coco_zoo.pbtxt", "pliers.pbtxt"),
 }
 
-# The OD API has not been released since 2.8.0.post1. It depends on tf-models-official, which pins TensorFlow 2.20, and on
-# tensorflow-io, which has no package for Python 3.13. On 3.13 and with another TensorFlow: the extra `lean`.
+# The OD API has not been released since 2.8.0.post1. It depends on tf-models-official, which pins TensorFlow 2.20, and
+# on tensorflow-io, which has no package for Python 3.13. On 3.13 and with another TensorFlow: the extra `lean`.
 ODAPI = "tf-models-research-object-detection==2.8.0.post1"
 TRAIN = [
     "tensorflow>=2.20,<2.21",
