@@ -1,4 +1,4 @@
-"""Import of heavy or optional packages at the moment they are needed."""
+"""Import of heavy or optional packages at the moment they are needed, and what to install if they are missing."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import importlib
 import importlib.util
 import logging
 import os
+import sys
 from types import ModuleType
 from typing import Any
 
 from kpt_tools.errors import MissingDependencyError
 
+# What is not here belongs to the core.
 _EXTRA_OF = {
     "tensorflow": "train",
     "tf_keras": "train",
     "object_detection": "train",
-    "pycocotools": "train",
     "pandas": "formats",
     "tables": "formats",
     "requests": "annotator",
@@ -61,11 +62,25 @@ def check_installed(module: str, *, purpose: str) -> None:
         raise _missing(module, purpose, "is not installed")
 
 
+def how_to_install(extra: str = "") -> str:
+    """The end of every message about a missing package.
+
+    kpt-tools is on no package index, so it is always installed from its folder.
+
+    Args:
+        extra: the extra of setup.py that holds the package; empty: the core.
+    """
+    if extra == "train" and sys.version_info >= (3, 13):  # the OD API's own requirements do not resolve there
+        command = "pip install --no-deps -r requirements/lean.txt"
+    else:
+        command = f"pip install '.[{extra}]'" if extra else "pip install ."
+    return f"Run in the folder of kpt-tools: {command}"
+
+
 def _missing(module: str, purpose: str, problem: str) -> MissingDependencyError:
     top = module.partition(".")[0]
-    extra = _EXTRA_OF.get(top)
-    what = f"kpt-tools[{extra}]" if extra else top
-    return MissingDependencyError(f"{purpose} needs the package '{top}', which {problem}. Run: pip install '{what}'")
+    advice = how_to_install(_EXTRA_OF.get(top, ""))
+    return MissingDependencyError(f"{purpose} needs the package '{top}', which {problem}. {advice}")
 
 
 def quiet_tensorflow(*, purpose: str) -> Any:

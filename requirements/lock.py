@@ -45,6 +45,7 @@ def command(uv: str, name: str, extras: Sequence[str], options: Sequence[str]) -
         *("--no-annotate", "--custom-compile-command", "make lock", "--config-file", "requirements/uv.toml"),
         *(f"--extra={extra}" for extra in extras),
         *("setup.py", "requirements/odapi.in", "--output-file", f"requirements/{name}"),
+        *("--constraints", "requirements/constraints.in"),
         # The small lock has the versions of the large one.
         *(() if name == "all.txt" else ("--constraints", "requirements/all.txt")),
         *options,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -16,9 +17,8 @@ PIN = re.compile(r"^([a-z0-9.-]+)==(\S+)(?: ; (.+?))? \\$", re.MULTILINE)
 @pytest.fixture(scope="module")
 def lock():
     """The module requirements/lock.py."""
-    from conftest import REPOSITORY
-
-    spec = importlib.util.spec_from_file_location("lock", REPOSITORY / "requirements" / "lock.py")
+    path = Path(__file__).resolve().parents[1] / "requirements" / "lock.py"
+    spec = importlib.util.spec_from_file_location("lock", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from kpt_tools.errors import EngineError, MissingDependencyError
+from kpt_tools.lazy import how_to_install
 from kpt_tools.odapi import import_hooks
 from kpt_tools.odapi.fixes import FIXES, Fix
 
@@ -29,30 +30,43 @@ _states: dict[str, str] = {}
 
 @dataclass(frozen=True)
 class Stub:
-    """A module that the OD API imports and the CenterNet road never uses."""
+    """A module that the OD API imports and the CenterNet road never uses; `package` has the real one."""
 
     module: str
+    package: str
     versions: str
     reason: str
     always: bool
 
 
-# Leaves first: importing "a.b" needs "a" to be a package.
 STUBS: tuple[Stub, ...] = (
     Stub(
         "tensorflow_io",
+        "tensorflow-io",
         "tensorflow-io with TensorFlow >= 2.16",
         "its binary does not load there; only DeepMAC, which kpt-tools does not use, would call it",
         always=True,
     ),
     Stub(
-        "lvis", "where lvis is not installed", "metrics derive a class from lvis at import; only LVIS needs it", False
+        "lvis",
+        "lvis",
+        "where lvis is not installed",
+        "metrics derive classes from lvis at import; only LVIS needs it",
+        always=False,
     ),
     Stub(
-        "official.modeling.optimization.ema_optimizer",
+        "official.modeling.optimization",
+        "tf-models-official",
         "where tf-models-official is not installed",
         "optimizer_builder imports it; only use_moving_average: true needs it",
-        False,
+        always=False,
+    ),
+    Stub(
+        "official.legacy.image_classification.efficientnet",
+        "tf-models-official",
+        "where tf-models-official is not installed",
+        "model_builder imports it; only EfficientDet needs it",
+        always=False,
     ),
 )
 
@@ -65,8 +79,7 @@ def activate_protos() -> None:
     """
     if importlib.util.find_spec("object_detection") is None:
         raise MissingDependencyError(
-            "The OD API (package tf-models-research-object-detection) is not installed. "
-            "Run: pip install 'kpt-tools[train]'"
+            "The OD API (package tf-models-research-object-detection) is not installed. " + how_to_install("train")
         )
     import_hooks.install(import_hooks.ProtoModuleFinder())
 
@@ -80,7 +93,7 @@ def activate() -> None:
     """
     activate_protos()
     if importlib.util.find_spec("tensorflow") is None:
-        raise MissingDependencyError("TensorFlow is not installed. Run: pip install 'kpt-tools[train]'")
+        raise MissingDependencyError("TensorFlow is not installed. " + how_to_install("train"))
     _choose_legacy_keras()
     for stub in STUBS:
         _install_stub(stub)
@@ -130,7 +143,7 @@ def _install_stub(stub: Stub) -> None:
     for depth in range(1, len(parts) + 1):
         path = ".".join(parts[:depth])
         if path not in sys.modules:
-            sys.modules[path] = _StubModule(path)
+            sys.modules[path] = _StubModule(path, stub.package)
     _states[name] = STATE_APPLIED
 
 
@@ -144,14 +157,27 @@ class _StubModule(ModuleType):
 
     __path__: list[str] = []  # noqa: RUF012 - the protocol of packages
 
+    def __init__(self, name: str, package: str) -> None:
+        super().__init__(name)
+        self._package = package
+
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        message = (
-            f"{self.__name__}.{name} is a stand-in; install the package {self.__name__.partition('.')[0]} to use it."
-        )
+        return _stand_in_class(self.__name__, name, self._package)
 
-        def refuse(self: object, *args: object, **kwargs: object) -> None:
-            raise MissingDependencyError(message)
 
-        return type(name, (), {"__init__": refuse})
+class _StandIn(type):
+    """Classes whose attributes are such classes too: some stand for modules, and the OD API derives from others."""
+
+    def __getattr__(cls, name: str) -> Any:
+        return _stand_in_class(cls.__module__, name, cls.__doc__ or "")
+
+
+def _stand_in_class(parent: str, name: str, package: str) -> type:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    path = f"{parent}.{name}"
+
+    def refuse(self: object, *args: object, **kwargs: object) -> None:
+        raise MissingDependencyError(f"{path} is a stand-in; install the package {package} to use it.")
+
+    return _StandIn(name, (), {"__init__": refuse, "__module__": path, "__doc__": package})

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from kpt_tools.config.doctor import DoctorConfig
 from kpt_tools.errors import EngineError
+from kpt_tools.lazy import how_to_install
 from kpt_tools.odapi import compat, precision
 from kpt_tools.odapi.child import program, run_child
 from kpt_tools.odapi.fixes import FIXES
@@ -23,7 +24,7 @@ State = Literal["ok", "note", "problem"]
 GIB = 1024**3
 LEAST_FREE_DISK_GIB = 5.0
 LEAST_FREE_MEMORY_GIB = 4.0
-PYTHON_RANGE = ((3, 10), (3, 12))
+PYTHON_RANGE = ((3, 10), (3, 13))
 
 # distribution, needed for, extra
 _PACKAGES = (
@@ -35,9 +36,14 @@ _PACKAGES = (
     ("pycocotools", "eval", ""),
     ("tensorflow", "train, eval, export, infer", "train"),
     ("tf_keras", "train, export", "train"),
-    ("tf-models-official", "train (moving averages)", "train"),
+    ("tf-slim", "train, export", "train"),
     ("tf-models-research-object-detection", "train, export", "train"),
     ("tensorboard", "curves", "train"),
+)
+# The OD API imports these; the compatibility layer has stand-ins for them. The lean environment does without.
+_REPLACEABLE = (
+    ("tf-models-official", "Only use_moving_average: true needs it, which no template sets."),
+    ("lvis", "Only the metrics of the LVIS data set need it."),
 )
 
 
@@ -79,17 +85,37 @@ def doctor(config: DoctorConfig) -> DoctorResult:
 def _python() -> Row:
     version = platform.python_version_tuple()
     supported = PYTHON_RANGE[0] <= (int(version[0]), int(version[1])) <= PYTHON_RANGE[1]
-    advice = "" if supported else "Use Python 3.10, 3.11 or 3.12: the OD API's packages resolve there."
+    advice = "" if supported else "Use Python 3.10 to 3.13: the OD API was tested there."
     return Row("python", "Python", platform.python_version(), "ok" if supported else "problem", advice)
 
 
 def _packages() -> Iterator[Row]:
     for name, purpose, extra in _PACKAGES:
-        try:
-            yield Row("package", name, importlib.metadata.version(name), "ok")
-        except importlib.metadata.PackageNotFoundError:
-            wanted = f"kpt-tools[{extra}]" if extra else "kpt-tools"
-            yield Row("package", name, "not installed", "problem", f"Needed for {purpose}: pip install '{wanted}'")
+        version = _version(name)
+        if version is None:
+            yield Row("package", name, "not installed", "problem", f"Needed for {purpose}. {how_to_install(extra)}")
+        else:
+            yield Row("package", name, version, "ok")
+    for name, use in _REPLACEABLE:
+        yield Row("package", name, _version(name) or "not installed", "ok", use)
+    yield from _keras_of_another_tensorflow(_version("tensorflow"), _version("tf_keras"))
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _keras_of_another_tensorflow(tensorflow: str | None, tf_keras: str | None) -> Iterator[Row]:
+    """A problem if both are installed and their minor versions differ."""
+    if tensorflow is None or tf_keras is None:
+        return
+    minor = ".".join(tensorflow.split(".")[:2])
+    if tf_keras.split(".")[:2] != minor.split("."):
+        advice = f"TensorFlow {tensorflow} needs the same minor version: pip install 'tf-keras=={minor}.*'"
+        yield Row("package", "tf_keras", tf_keras, "problem", advice)
 
 
 def _machine(folder: Path) -> Iterator[Row]:

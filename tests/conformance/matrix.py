@@ -12,6 +12,7 @@ import datetime
 import json
 import os
 import platform
+import runpy
 import shutil
 import subprocess
 import sys
@@ -76,7 +77,15 @@ def find_python(version: str) -> str | None:
 def requirements(cell: Cell) -> list[list[str]]:
     """The arguments of pip, one list per call: the lean set with this TensorFlow, then the OD API by itself."""
     pins = [f"{name}=={cell.tensorflow}.*" for name in ("tensorflow", "tf-keras")]
-    return [[f"{run.REPOSITORY}[lean]", *pins, *TEST_TOOLS], ["--no-deps", ODAPI_REQUIREMENT]]
+    arguments = _setup_arguments()
+    lean = [*arguments["install_requires"], *arguments["extras_require"]["lean"]]
+    return [[*lean, *pins, *TEST_TOOLS], ["--no-deps", ODAPI_REQUIREMENT]]
+
+
+def _setup_arguments() -> dict[str, Any]:
+    """What setup.py declares; the run itself takes kpt_tools from the checkout."""
+    found: dict[str, Any] = runpy.run_path(str(run.REPOSITORY / "requirements" / "lock.py"))["setup_arguments"]()
+    return found
 
 
 def measure(cell: Cell, work: Path) -> dict[str, Any]:

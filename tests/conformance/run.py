@@ -49,7 +49,9 @@ def versions() -> dict[str, str]:
 
 
 def holds(requirement: str) -> bool:
-    """Whether a requirement such as ``numpy>=2.4`` (or ``python>=3.13``) is met in this environment."""
+    """Whether ``numpy>=2.4``, ``python>=3.13`` or ``without lvis`` is true of this environment."""
+    if requirement.startswith("without "):
+        return not any(importlib.metadata.distributions(name=requirement.removeprefix("without ")))
     wanted = Requirement(requirement)
     if wanted.name == "python":
         return wanted.specifier.contains(platform.python_version(), prereleases=True)

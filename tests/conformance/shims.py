@@ -1,12 +1,13 @@
 """What the OD API's *tests* themselves need on today's packages. Nothing of this is in kpt_tools.
 
-A break in the OD API's own code is repaired in `kpt_tools.odapi.fixes`; these two are only in its tests, so users do
-not meet them.
+A break in the OD API's own code is repaired in `kpt_tools.odapi.fixes`; these are only in its tests, so users do not
+meet them.
 """
 
 from __future__ import annotations
 
 import sys
+import unittest
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,18 @@ def install(standins: Path, package: Path) -> None:
         standins: the folder with the files of `standins.write`.
         package: the installed package object_detection.
     """
+    _old_names_of_assertions()
     _one_element_tensor_to_int()
     _float_pixels_as_bytes()
     _data_files(standins, package)
     _two_cpus()
+
+
+def _old_names_of_assertions() -> None:
+    """``assertEquals`` and ``assertRaisesRegexp`` are gone from Python 3.12's unittest."""
+    for old, new in (("assertEquals", "assertEqual"), ("assertRaisesRegexp", "assertRaisesRegex")):
+        if not hasattr(unittest.TestCase, old):
+            setattr(unittest.TestCase, old, getattr(unittest.TestCase, new))
 
 
 def _one_element_tensor_to_int() -> None:

@@ -37,7 +37,14 @@ def test_the_suite_can_be_restricted_to_its_files() -> None:
 
 @pytest.mark.parametrize(
     ("requirement", "expected"),
-    [("python>=3.10", True), ("python<3", False), ("numpy>=1.26", True), ("numpy<1", False)],
+    [
+        ("python>=3.10", True),
+        ("python<3", False),
+        ("numpy>=1.26", True),
+        ("numpy<1", False),
+        ("without no-such-package", True),
+        ("without numpy", False),
+    ],
 )
 def test_conditions_are_compared_with_what_is_installed(requirement: str, expected: bool) -> None:
     assert run.holds(requirement) is expected

@@ -29,7 +29,7 @@ class Expectation:
         test: ``file::Class::name``; the file is relative to the package object_detection.
         reason: why it cannot pass.
         match: regular expression that the report of the failure must contain, so that no other failure hides here.
-        when: requirements such as ``tensorflow>=2.21`` that must all hold; empty: always.
+        when: conditions such as ``tensorflow>=2.21`` or ``without lvis`` that must all hold; empty: always.
     """
 
     test: str

@@ -121,9 +121,24 @@ def test_every_fix_says_why_and_for_which_versions() -> None:
 
 
 def test_a_stand_in_refuses_to_be_used() -> None:
-    stub = compat._StubModule("lvis.eval")
+    stub = compat._StubModule("lvis.eval", "lvis")
     with pytest.raises(MissingDependencyError, match=r"lvis\.eval\.LVISEval is a stand-in; install the package lvis"):
         stub.LVISEval()
+
+
+def test_a_stand_in_serves_where_the_od_api_imports_a_module_and_derives_from_its_class() -> None:
+    optimization = compat._StubModule("official.modeling.optimization", "tf-models-official")
+    ema_optimizer = optimization.ema_optimizer
+
+    class Own(ema_optimizer.ExponentialMovingAverage):
+        pass
+
+    with pytest.raises(
+        MissingDependencyError, match=r"ema_optimizer\.Expo.* is a stand-in; install the package tf-models-"
+    ):
+        Own()
+    with pytest.raises(AttributeError, match="_hidden"):
+        ema_optimizer._hidden  # noqa: B018 - the access is the test
 
 
 def test_keras_3_already_loaded_is_refused() -> None:
