@@ -37,6 +37,8 @@ REFUSED_NAME = "export_refused.json"
 OnEvent = Callable[[dict[str, Any]], None]
 Conversion = tuple[str, str]
 """Format and precision."""
+Specs = tuple[dict[str, str], dict[str, str]]
+"""What the signatures of a SavedModel take, and what it gives."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,7 @@ def export_run(config: ExportConfig, on_event: OnEvent = lambda event: None) -> 
     if job.keep and not job.missing:
         engine = SavedModelEngine(job.out)
         _try_out(engine)
-        parity = _read_parity(job.out)
-        return ExportResult(job.out, job.step, engine.signatures(), engine.output_specs(), parity, reused=True)
+        return ExportResult(job.out, job.step, *_specs(engine), _read_parity(job.out), reused=True)
     make_folder(job.out.parent)
     with tempfile.TemporaryDirectory(prefix=f".{job.out.name}.", suffix=".tmp", dir=job.out.parent) as temporary:
         return _Work(job, Path(temporary), on_event).run()
@@ -169,16 +170,14 @@ class _Work:
         """Make everything, put what is good into its place, and raise if something is not."""
         job = self._job
         self._run_original()
-        engine = self._saved_model()
-        signatures, outputs = engine.signatures(), engine.output_specs()
-        del engine  # its memory is needed by what follows
-        failures = self._convert()
+        specs = None if job.keep else self._saved_model()
+        failures = self._convert()  # may need all memory: no model is loaded now
         parity = self._put_in_place()
         if failures:
             raise failures[0] if len(failures) == 1 else type(failures[0])(" ".join(map(str, failures)))
         (job.config.run / REFUSED_NAME).unlink(missing_ok=True)
-        findings = tuple(self._report.findings)
-        return ExportResult(job.out, job.step, signatures, outputs, parity, findings)
+        signatures, outputs = specs or _specs(SavedModelEngine(job.out))
+        return ExportResult(job.out, job.step, signatures, outputs, parity, tuple(self._report.findings))
 
     def _run_original(self) -> None:
         """In a child process: write the SavedModel if it is wanted, and what the checkpoint finds in the pictures."""
@@ -199,10 +198,8 @@ class _Work:
             raise KeyboardInterrupt
         self._original.read(reference)
 
-    def _saved_model(self) -> SavedModelEngine:
-        """Load the SavedModel; a new one must stand all checks."""
-        if self._job.keep:
-            return SavedModelEngine(self._model)
+    def _saved_model(self) -> Specs:
+        """Complete the new SavedModel, load it and check it; what it takes and gives."""
         write_text(self._model / LABEL_MAP_NAME, format_label_map(self._job.metadata.label_map))
         write_metadata(self._model, self._job.metadata)
         self._on_event({"kind": "phase", "name": "loading the SavedModel"})
@@ -214,7 +211,7 @@ class _Work:
             problems = [*check.refusals, *check_signatures(engine, self._pictures)]
         if problems:
             raise self._refused(SAVED_MODEL, problems)
-        return engine
+        return _specs(engine)
 
     def _convert(self) -> list[KptToolsError]:
         """Make and compare each further format; what fails is removed and told at the end."""
@@ -299,6 +296,10 @@ class _Work:
         if gone:
             message = f"{out}: {', '.join(gone)} of an older export went with it. Name the format to make it again."
             self._report.add("format-gone", "warning", message)
+
+
+def _specs(engine: SavedModelEngine) -> Specs:
+    return engine.signatures(), engine.output_specs()
 
 
 def _try_out(engine: SavedModelEngine) -> None:
