@@ -149,7 +149,8 @@ def _install_stub(stub: Stub) -> None:
 
 def _importable(module: str) -> bool:
     """Whether the top package is installed (sub-modules are not looked at: that would import it)."""
-    return importlib.util.find_spec(module.partition(".")[0]) is not None
+    top = module.partition(".")[0]
+    return not isinstance(sys.modules.get(top), _StubModule) and importlib.util.find_spec(top) is not None
 
 
 class _StubModule(ModuleType):

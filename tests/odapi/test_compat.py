@@ -141,6 +141,20 @@ def test_a_stand_in_serves_where_the_od_api_imports_a_module_and_derives_from_it
         ema_optimizer._hidden  # noqa: B018 - the access is the test
 
 
+def test_two_stand_ins_of_one_missing_package() -> None:
+    code = (
+        "from kpt_tools.odapi import compat\n"
+        "for name in ('no_such.first', 'no_such.second.third'):\n"
+        "    compat._install_stub(compat.Stub(name, 'no-such', 'none', 'none', always=False))\n"
+        "from no_such.first import one\n"
+        "from no_such.second.third import two\n"
+        "print(one.__name__, two.__name__, *compat.states().values())\n"
+    )
+    environment = {"PYTHONPATH": compat.__file__.rsplit("/kpt_tools/", 1)[0]}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert (done.stdout, done.stderr) == ("one two applied applied\n", "")
+
+
 def test_keras_3_already_loaded_is_refused() -> None:
     code = (
         "import sys, types; sys.modules['tensorflow'] = types.ModuleType('tensorflow')\n"
