@@ -6,8 +6,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from kpt_tools.config.engines import ENGINE_OF_FORMAT as ENGINE_OF_FORMAT
-from kpt_tools.config.engines import ENGINES, LITERT
+from kpt_tools.config.engines import ENGINE_OF_FORMAT, ENGINES, LITERT
 from kpt_tools.config.export import FLOAT32, ONNX, OPENVINO, SAVED_MODEL, file_of
 from kpt_tools.errors import ConfigError
 from kpt_tools.inference.engine import Engine

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kpt_tools.config.engines import ENGINE_OF_FORMAT
 from kpt_tools.config.export import FLOAT32, INT8, SAVED_MODEL, ExportConfig, file_of
 from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
 from kpt_tools.config.model_metadata import write_metadata
@@ -16,7 +17,7 @@ from kpt_tools.entities import Finding, ModelMetadata, Report
 from kpt_tools.errors import ConfigError, EngineError, KptToolsError
 from kpt_tools.fsio import make_folder, read_json, write_json, write_text
 from kpt_tools.inference.engine import Engine
-from kpt_tools.inference.open_engine import ENGINE_OF_FORMAT, open_engine
+from kpt_tools.inference.open_engine import open_engine
 from kpt_tools.inference.saved_model import SavedModelEngine, full_float32
 from kpt_tools.odapi import checkpoints, commands, image_stream, pipeline_config, run_config
 from kpt_tools.odapi.child import run_child

@@ -11,10 +11,11 @@ import pytest
 from decided_centernet import picture, save_export
 from PIL import Image
 
+from kpt_tools.config.engines import ENGINE_OF_FORMAT
 from kpt_tools.config.export import FLOAT32, ONNX, OPENVINO, TFLITE, file_of
 from kpt_tools.errors import ConfigError, EngineError, MissingDependencyError
 from kpt_tools.inference.engine import RawDetections
-from kpt_tools.inference.open_engine import ENGINE_OF_FORMAT, open_engine
+from kpt_tools.inference.open_engine import open_engine
 from kpt_tools.stages.export_formats import PRECISIONS_OF, Converter, check_conversion, convert
 
 pytest.importorskip("object_detection")
