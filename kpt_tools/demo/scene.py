@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -260,7 +261,7 @@ def _photograph(rng: np.random.Generator, canvas: Canvas) -> NDArray[np.uint8]:
     if rng.random() < 0.3:
         level *= _cast_edge(rng, height, width)
     balance = rng.uniform(0.92, 1.08, 3) * rng.uniform(0.85, 1.15)
-    image = canvas * cv2.merge([level * np.float32(gain) for gain in balance])
+    image: NDArray[Any] = canvas * cv2.merge([level * np.float32(gain) for gain in balance])
     if rng.random() < 0.5:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.9))
     noise = rng.standard_normal((height, width), dtype=np.float32) * np.float32(rng.uniform(1.0, 6.0))

@@ -75,8 +75,8 @@ class Signatures:
         raw = b"".join(blank if each is None else each.cells for each in self.signatures)
         values = np.frombuffer(raw, np.uint8).reshape(-1, GRID * GRID).astype(np.float32)
         values = values - values.mean(axis=1, keepdims=True)
-        found: Cells = values / np.maximum(values.std(axis=1, keepdims=True), np.float32(_LEAST_CONTRAST))
-        return found
+        spread = np.maximum(values.std(axis=1, keepdims=True), np.float32(_LEAST_CONTRAST))
+        return np.asarray(values / spread, np.float32)
 
     @cached_property
     def aspects(self) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from kpt_tools.annotations.statistics import MEDIUM_PX, SMALL_PX, ClassStatistics, DatasetStatistics, side_of
 from kpt_tools.entities import Dataset
@@ -118,7 +119,8 @@ def _places(dataset: Dataset) -> Plot:
     axes.set_xlabel("share of the width")
     axes.set_ylabel("share of the height")
     bar = figure.colorbar(shown, ax=axes, ticks=MaxNLocator(6, integer=True), label="objects")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    outline: Any = bar.outline
+    outline.set_visible(False)
     bar.ax.tick_params(colors=INK)
     bar.ax.yaxis.label.set_color(INK)
     return Plot("Where objects are", "Middles of the boxes, on the image.", svg_text(figure))

@@ -46,7 +46,7 @@ def svg_text(figure: Figure) -> str:
     import matplotlib
 
     buffer = io.StringIO()
-    settings: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": "kpt-tools", "font.size": 9}
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "kpt-tools", "font.size": 9}
     with matplotlib.rc_context(settings):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

@@ -62,7 +62,8 @@ def shapes_of(instances: Sequence[Instance], keypoints: int) -> Shapes:
     points = (points - points.sum(axis=1, keepdims=True) / counts) * labelled
     scale = np.sqrt((np.abs(points) ** 2).sum(axis=1, keepdims=True) / counts)
     rows = np.nonzero(scale[:, 0] > 0)[0]
-    return Shapes(tuple(usable[row] for row in rows), points[rows] / scale[rows], labelled[rows])
+    scaled = np.asarray(points[rows] / scale[rows], np.complex128)
+    return Shapes(tuple(usable[row] for row in rows), scaled, labelled[rows])
 
 
 def distances(left: Shapes, right: Shapes) -> Real:
