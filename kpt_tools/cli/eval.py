@@ -30,14 +30,16 @@ def command(**settings: object) -> int:
     from rich.console import Console
 
     from kpt_tools.cli.eval_tables import tables
-    from kpt_tools.cli.findings import print_finding_lines
+    from kpt_tools.cli.findings import print_finding_lines, print_notes
     from kpt_tools.cli.image_progress import ImageProgress
     from kpt_tools.config.base import from_dict
+    from kpt_tools.stages.engine_choice import CHOSEN
     from kpt_tools.stages.eval import RESULT_NAME, evaluate_model
 
     with ImageProgress() as progress:
         outcome = evaluate_model(from_dict(EvalConfig, settings), progress)
     written = outcome.out / RESULT_NAME
+    print_notes(outcome.findings, CHOSEN)
     print_finding_lines(outcome.findings, str(written))
     console = Console()
     for table in tables(outcome.result, outcome.truth):

@@ -75,3 +75,12 @@ def print_finding_lines(findings: Sequence[Finding], where: str) -> None:
         console.print(f"{finding.severity}: {finding.message}", markup=False, highlight=False, soft_wrap=True)
     if len(told) > _LINES:
         console.print(f"... and {len(told) - _LINES} more in {where}", markup=False, highlight=False)
+
+
+def print_notes(findings: Sequence[Finding], code: str) -> None:
+    """The findings of one code on stderr, a line each: what is to be known though nothing is wrong."""
+    from rich.console import Console
+
+    for finding in findings:
+        if finding.code == code:
+            Console(stderr=True).print(finding.message, markup=False, highlight=False, soft_wrap=True)

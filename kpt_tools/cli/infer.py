@@ -50,15 +50,17 @@ def command(**settings: object) -> int:
     """Find boxes and keypoints in INPUTS: images, folders or glob patterns (default: dataset/images)."""
     from rich.console import Console
 
-    from kpt_tools.cli.findings import print_finding_lines
+    from kpt_tools.cli.findings import print_finding_lines, print_notes
     from kpt_tools.cli.image_progress import ImageProgress
     from kpt_tools.config.base import from_dict
+    from kpt_tools.stages.engine_choice import CHOSEN
     from kpt_tools.stages.infer import infer
     from kpt_tools.stages.run_manifest import FILE_NAME
 
     settings["inputs"] = settings["inputs"] or InferConfig.inputs
     with ImageProgress() as progress:
         result = infer(from_dict(InferConfig, settings), progress)
+    print_notes(result.findings, CHOSEN)
     print_finding_lines(result.findings, str(result.out / FILE_NAME))
     Console().print(result_table(result))
     return DataError.exit_code if result.lost else 0

@@ -20,6 +20,7 @@ from kpt_tools.inference.open_engine import model_of_engine, open_engine
 from kpt_tools.stages.export_parity import FILE_NAME as PARITY_NAME
 from kpt_tools.stages.export_parity import FORMAT as PARITY_FORMAT
 
+CHOSEN = "engine-chosen"
 BFLOAT16 = "bfloat16"
 MAX_BFLOAT16_DROP = 0.002
 """bfloat16 is chosen by itself only if no measured average precision falls by this much."""
@@ -77,7 +78,7 @@ class EngineChoice:
         """Why this engine, if that was decided here."""
         if not self.why:
             return ()
-        return (Finding("engine-chosen", "info", f"{self.folder}: the engine is {self.text}: {self.why}."),)
+        return (Finding(CHOSEN, "info", f"{self.folder}: the engine is {self.text}: {self.why}."),)
 
     def open(self) -> Engine:
         """Load the model; see `kpt_tools.inference.open_engine.open_engine`."""
