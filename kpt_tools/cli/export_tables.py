@@ -49,7 +49,7 @@ def _title(pictures: Mapping[str, Any]) -> str:
     kind = "" if pictures["real"] else "made-up "
     compared = f"Compared with the checkpoint on {pictures['compared']} {kind}pictures; "
     if not pictures["annotated"]:
-        return f"{compared}AP not measured: no validation pictures"
+        return f"{compared}AP not measured"
     precisions = pictures["average_precision"]
     found = ", ".join(f"{name} {value:.3f}" for name, value in precisions.items()) or "no AP: no annotated objects"
     return f"{compared}its {found} on {pictures['annotated']}"
