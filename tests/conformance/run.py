@@ -72,8 +72,13 @@ def load_suite(files: Sequence[str] = ()) -> Suite:
 
 
 def run(out: Path, jobs: int, files: Sequence[str] = ()) -> Run:
-    """Run the suite (or some of its files) and judge it; the log, the reports and the result stay in `out`."""
+    """Run the suite (or some of its files) and judge it; the log, the reports and the result stay in `out`.
+
+    Raises:
+        ValueError: a file that is not in ``suite.yaml``, or `out` holds something else than an earlier run.
+    """
     suite = load_suite(files)
+    _check_ours(out)
     expectations = parse_expectations(yaml.safe_load((HERE / "expected_failures.yaml").read_text(encoding="utf-8")))
     shutil.rmtree(out, ignore_errors=True)
     (out / "tmp").mkdir(parents=True)
@@ -89,6 +94,14 @@ def run(out: Path, jobs: int, files: Sequence[str] = ()) -> Run:
     for folder in ("tmp", standins.PACKAGE):
         shutil.rmtree(out / folder)
     return done
+
+
+def _check_ours(out: Path) -> None:
+    """`out` is emptied, so it must be new, empty, or the folder of an earlier run."""
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    strange = sorted(names - {"log.txt", "result.json", "tmp", plugin.REPORTS, standins.PACKAGE})
+    if strange:
+        raise ValueError(f"{out}: holds {strange[0]}, which is not of an earlier run; expected a folder to be emptied")
 
 
 def summary(done: Run) -> dict[str, Any]:

@@ -87,6 +87,13 @@ def test_a_small_part_runs_from_the_command_line(repository, tmp_path) -> None:
     ]
 
 
+def test_a_folder_with_other_things_is_not_emptied(tmp_path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(ValueError, match=r"holds thesis\.txt, which is not of an earlier run"):
+        run.run(tmp_path, 1)
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
 def test_an_unknown_file_is_a_usage_error(repository, tmp_path) -> None:
     pytest.importorskip("object_detection")
     command = [sys.executable, "-m", "tests.conformance", "--out", str(tmp_path / "out"), "utils/gone_test.py"]
