@@ -97,6 +97,14 @@ def decode_picture(encoded: Any) -> Any:
     return tf.ensure_shape(image, [None, None, 3])
 
 
+def _preprocessed(model: Any, image: Any) -> tuple[Any, Any]:
+    """What the network takes for a picture [H, W, 3], and [3] int32, the size of the picture in it."""
+    import tensorflow as tf
+
+    images, true_shapes = model.preprocess(tf.cast(image, tf.float32)[tf.newaxis])
+    return images[0], true_shapes[0]
+
+
 def serving_module(model: Any) -> tuple[Any, dict[str, Any]]:
     """A `tf.Module` to save, and its signatures by name.
 
@@ -105,13 +113,6 @@ def serving_module(model: Any) -> tuple[Any, dict[str, Any]]:
     signatures.
     """
     import tensorflow as tf
-
-    def preprocess(image: Any) -> tuple[Any, Any]:
-        images, true_shapes = model.preprocess(tf.cast(image, tf.float32)[tf.newaxis])
-        return images[0], true_shapes[0]
-
-    def decode_and_preprocess(encoded: Any) -> tuple[Any, Any]:
-        return preprocess(decode_picture(encoded))
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def detect(images: Any, true_shapes: Any) -> Any:
@@ -122,15 +123,15 @@ def serving_module(model: Any) -> tuple[Any, dict[str, Any]]:
         spec = tf.TensorSpec(shape, dtype, name=INPUT_NAME)
 
         def call(input_tensor: Any) -> Any:
-            return detect(*map_pictures(first, input_tensor))
+            return detect(*map_pictures(lambda one: _preprocessed(model, first(one)), input_tensor))
 
         return tf.function(call, input_signature=[spec], autograph=False)
 
     module = tf.Module()
     module.model_variables = list(model.variables)
-    module.__call__ = signature(preprocess, [None, None, None, 3], tf.uint8)
-    module.from_float = signature(preprocess, [None, None, None, 3], tf.float32)
-    module.from_encoded = signature(decode_and_preprocess, [None], tf.string)
+    module.__call__ = signature(tf.identity, [None, None, None, 3], tf.uint8)
+    module.from_float = signature(tf.identity, [None, None, None, 3], tf.float32)
+    module.from_encoded = signature(decode_picture, [None], tf.string)
     return module, {
         UINT8_SIGNATURE: module.__call__,
         FLOAT_SIGNATURE: module.from_float,
