@@ -31,18 +31,28 @@ def open_engine(folder: Path, engine: str = SAVED_MODEL, precision: str = FLOAT3
         EngineError: the model cannot be loaded.
     """
     folder = Path(folder)
-    model = model_of_engine(folder, engine, precision)
+    model = existing_model(folder, engine, precision)
     if engine == SAVED_MODEL:
         from kpt_tools.inference.saved_model import SavedModelEngine
 
         return SavedModelEngine(folder)
+    return FixedSizeEngine(folder, model, _loader(engine, precision))
+
+
+def existing_model(folder: Path, engine: str, precision: str = FLOAT32) -> Path:
+    """The file that an engine opens.
+
+    Raises:
+        ConfigError: no such engine or precision, or the folder has no model for it.
+    """
+    model = model_of_engine(folder, engine, precision)
     if not model.is_file():
         format = model.parent.name
         raise ConfigError(
             f"{folder}: has no {model.relative_to(folder)}; expected a model for the engine '{engine}' in {precision}. "
             f"Run kpt-tools export with --format {format} --precision {precision}."
         )
-    return FixedSizeEngine(folder, model, _loader(engine, precision))
+    return model
 
 
 def model_of_engine(folder: Path, engine: str, precision: str = FLOAT32) -> Path:

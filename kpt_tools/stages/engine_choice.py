@@ -16,7 +16,7 @@ from kpt_tools.entities import Finding, ModelMetadata
 from kpt_tools.errors import ConfigError
 from kpt_tools.fsio import read_json
 from kpt_tools.inference.engine import Engine
-from kpt_tools.inference.open_engine import model_of_engine, open_engine
+from kpt_tools.inference.open_engine import existing_model, model_of_engine, open_engine
 from kpt_tools.stages.export_parity import FILE_NAME as PARITY_NAME
 from kpt_tools.stages.export_parity import FORMAT as PARITY_FORMAT
 
@@ -118,6 +118,7 @@ def choose_engine(folder: Path, engine: str | None = None, precision: str | None
     has_saved_model = (folder / file_of(SAVED_MODEL)).is_file()
     check_engine(engine, precision)
     if engine is not None and engine != AUTO:
+        existing_model(folder, engine, precision or FLOAT32)
         return EngineChoice(engine, precision or FLOAT32, folder)
     if engine is None and has_saved_model and precision in (None, FLOAT32):
         return EngineChoice(SAVED_MODEL, FLOAT32, folder)

@@ -77,8 +77,8 @@ def chosen(folder: Path, engine: str | None = None, precision: str | None = None
         ),
         ([SAVED, ONNX, check("openvino/model_bfloat16.xml", 0.02, drops=())], "auto", None, ("onnx", "float32")),
         ([SAVED, check("onnx/model_float32.onnx", 0.01, good=False)], "auto", None, ("saved_model", "float32")),
-        ([SAVED], "litert", None, ("litert", "float32")),
-        ([SAVED], "openvino", "float16", ("openvino", "float16")),
+        ([SAVED, ONNX, LITERT], "litert", None, ("litert", "float32")),
+        ([SAVED, BF16], "openvino", "bfloat16", ("openvino", "bfloat16")),
     ],
     ids=[
         "saved-model-by-default",
@@ -139,10 +139,17 @@ def test_an_export_of_earlier_versions_has_no_report(tmp_path: Path) -> None:
     [
         ([], None, None, "has no model that was compared with its original and whose engine is installed"),
         ([SAVED, ONNX], None, "int8", "has no model in int8 that was compared"),
+        (
+            [SAVED, ONNX],
+            "openvino",
+            None,
+            r"has no openvino/model_float32\.xml; .* --format openvino --precision float32",
+        ),
+        ([ONNX], "saved_model", None, r"has no saved_model/saved_model\.pb; expected a model for the engine"),
         ([SAVED], "tensorrt", None, "--engine 'tensorrt'; "),
         ([SAVED], "auto", "int4", "--precision 'int4'; did you mean 'int8'"),
     ],
-    ids=["nothing", "no-such-precision", "engine", "precision"],
+    ids=["nothing", "no-such-precision", "no-such-model", "no-saved-model", "engine", "precision"],
 )
 def test_refused(
     tmp_path: Path, checks: list[dict[str, Any]], engine: str | None, precision: str | None, match: str
