@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from kpt_tools.config.engines import ENGINE_OF_FORMAT, ENGINES, LITERT
+from kpt_tools.config.engines import ENGINE_OF_FORMAT, ENGINES, LITERT, check_precision
 from kpt_tools.config.export import FLOAT32, ONNX, OPENVINO, SAVED_MODEL, file_of
 from kpt_tools.errors import ConfigError
 from kpt_tools.inference.engine import Engine
@@ -59,13 +59,12 @@ def model_of_engine(folder: Path, engine: str, precision: str = FLOAT32) -> Path
     """The file that an engine opens, whether it is there or not.
 
     Raises:
-        ConfigError: no such engine, or the SavedModel in another precision than float32.
+        ConfigError: no such engine, or a precision that its format is not made in.
     """
     if engine not in ENGINES:
         raise ConfigError(f"engine is '{engine}'; expected one of {', '.join(ENGINES)}.")
-    if engine == SAVED_MODEL and precision != FLOAT32:
-        raise ConfigError(f"precision is {precision} for the engine {SAVED_MODEL}; a SavedModel is always {FLOAT32}.")
     format = next(format for format, own in ENGINE_OF_FORMAT.items() if own == engine)
+    check_precision(format, precision)
     return folder / file_of(format, precision)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kpt_tools.config.engines import BFLOAT16
 from kpt_tools.errors import EngineError
 from kpt_tools.inference.engine import first_line
 from kpt_tools.inference.fixed_size import Network
 from kpt_tools.lazy import require
-
-_BFLOAT16 = "bfloat16"
 
 
 def load_openvino(path: Path, precision: str) -> Network:
@@ -29,7 +28,7 @@ def load_openvino(path: Path, precision: str) -> Network:
     """
     openvino = require("openvino", purpose="running an OpenVINO model")
     hints = {
-        "INFERENCE_PRECISION_HINT": "bf16" if precision == _BFLOAT16 else "f32",
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == BFLOAT16 else "f32",
         "PERFORMANCE_HINT": "LATENCY",
     }
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kpt_tools.config.engines import AUTO, ENGINE_OF_FORMAT, LITERT, check_engine
+from kpt_tools.config.engines import AUTO, BFLOAT16, ENGINE_OF_FORMAT, LITERT, check_engine
 from kpt_tools.config.export import FLOAT32, ONNX, OPENVINO, SAVED_MODEL, file_of
 from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
 from kpt_tools.config.model_metadata import read_metadata
@@ -21,7 +21,6 @@ from kpt_tools.stages.export_parity import FILE_NAME as PARITY_NAME
 from kpt_tools.stages.export_parity import FORMAT as PARITY_FORMAT
 
 CHOSEN = "engine-chosen"
-BFLOAT16 = "bfloat16"
 MAX_BFLOAT16_DROP = 0.002
 """bfloat16 is chosen by itself only if no measured average precision falls by this much."""
 

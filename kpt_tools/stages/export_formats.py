@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kpt_tools.config.engines import BFLOAT16, FLOAT16, check_precision
 from kpt_tools.config.export import FLOAT32, INT8, ONNX, OPENVINO, TFLITE, file_of
 from kpt_tools.config.network_input import NetworkInput, write_network_input
 from kpt_tools.errors import ConfigError
@@ -17,15 +18,6 @@ from kpt_tools.inference.preprocess import network_image
 from kpt_tools.lazy import check_installed
 from kpt_tools.odapi import commands, fixed_graph, pipeline_config
 from kpt_tools.odapi.child import run_child
-
-FLOAT16, BFLOAT16 = "float16", "bfloat16"
-
-PRECISIONS_OF: dict[str, tuple[str, ...]] = {
-    ONNX: (FLOAT32, FLOAT16, INT8),
-    TFLITE: (FLOAT32, FLOAT16, INT8),
-    OPENVINO: (FLOAT32, FLOAT16, BFLOAT16, INT8),
-}
-"""What each format can be made in; a SavedModel is always float32."""
 
 LOG_NAME = "export.log"
 _WEIGHTS = ".bin"
@@ -92,9 +84,9 @@ class Converter(contextlib.AbstractContextManager["Converter"]):
 
         Args:
             format: "onnx", "tflite" or "openvino".
-            precision: one of `PRECISIONS_OF` the format. "float16": weights are stored in 16 bits, it is computed in
-                float32. "bfloat16": the same file, to be computed in bfloat16. "int8": the network is computed in 8-bit
-                integers, but for the last convolution of each head; what follows the network stays float32.
+            precision: of `kpt_tools.config.engines.PRECISIONS_OF`. "float16": weights are stored in 16 bits, it is
+                computed in float32. "bfloat16": the same file, to be computed in bfloat16. "int8": the network is
+                computed in 8-bit integers, but for the last convolution of each head; what follows stays float32.
             out: the folder that gets ``onnx/``, ``tflite/`` or ``openvino/``.
 
         Returns:
@@ -182,8 +174,6 @@ def check_conversion(format: str, precision: str) -> None:
     Raises:
         ConfigError: no such format, or not in this precision; the message has what there is.
     """
-    known = PRECISIONS_OF.get(format)
-    if known is None:
-        raise ConfigError(f"format is '{format}'; expected one of {', '.join(PRECISIONS_OF)}.")
-    if precision not in known:
-        raise ConfigError(f"{format} is not made in {precision}; expected one of {', '.join(known)}.")
+    if format not in _NEEDS:
+        raise ConfigError(f"format is '{format}'; expected one of {', '.join(_NEEDS)}.")
+    check_precision(format, precision)

@@ -115,7 +115,7 @@ def test_no_tensorflow(tmp_path: Path, format: str, engine: str) -> None:
     ("engine", "precision", "match"),
     [
         ("tensorrt", "float32", "engine is 'tensorrt'; expected one of saved_model, onnx, openvino, litert"),
-        ("saved_model", "int8", "a SavedModel is always float32"),
+        ("saved_model", "int8", "saved_model is not made in int8; expected float32"),
     ],
     ids=["engine", "saved-model-is-float32"],
 )
