@@ -85,7 +85,7 @@ def doctor(config: DoctorConfig) -> DoctorResult:
 def _python() -> Row:
     version = platform.python_version_tuple()
     supported = PYTHON_RANGE[0] <= (int(version[0]), int(version[1])) <= PYTHON_RANGE[1]
-    advice = "" if supported else "Use Python 3.10 to 3.13: the OD API was tested there."
+    advice = "" if supported else "Use Python 3.10 to 3.13: TensorFlow and the lock have packages for these."
     return Row("python", "Python", platform.python_version(), "ok" if supported else "problem", advice)
 
 

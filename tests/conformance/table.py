@@ -55,6 +55,8 @@ def cell_text(cell: dict[str, Any]) -> str:
 
 def render(results: dict[str, Any]) -> str:
     """The table, and what failed as expected."""
+    if not results["cells"]:
+        return "No row has been measured that way yet."
     tests: Counter[str] = Counter()
     for cell in results["cells"]:
         tests.update(cell.get("result", {}).get("expected_failures", []))
