@@ -15,7 +15,7 @@ from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
 from kpt_tools.config.model_metadata import write_metadata
 from kpt_tools.entities import Finding, ModelMetadata, Report
 from kpt_tools.errors import ConfigError, EngineError, KptToolsError
-from kpt_tools.fsio import make_folder, read_json, write_json, write_text
+from kpt_tools.fsio import make_folder, read_json, replace_folder, write_json, write_text
 from kpt_tools.inference.engine import Engine
 from kpt_tools.inference.open_engine import open_engine
 from kpt_tools.inference.saved_model import SavedModelEngine, full_float32
@@ -289,7 +289,7 @@ class _Work:
             made.replace(place)
         write_json(target / export_parity.FILE_NAME, parity)
         if not job.keep:
-            _replace(job.out, self._model, self._work)
+            replace_folder(self._model, job.out)
         return parity
 
     def _tell_what_goes(self, out: Path, new: set[str]) -> None:
@@ -314,16 +314,3 @@ def _try_out(engine: SavedModelEngine) -> None:
         raise EngineError(f"{engine.folder}: the exported model gives {found}; expected {slots} keypoints per object.")
     if not all(np.isfinite(raw[name]).all() for name in raw):
         raise EngineError(f"{engine.folder}: the exported model gives values that are not finite; its weights are bad.")
-
-
-def _replace(out: Path, model: Path, work: Path) -> None:
-    old = work / "old"
-    if out.exists():
-        out.rename(old)
-    try:
-        model.rename(out)
-    except OSError:
-        if old.exists():
-            old.rename(out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
