@@ -10,26 +10,17 @@ import numpy.typing as npt
 
 from kpt_tools.entities import ModelMetadata
 from kpt_tools.errors import EngineError
-from kpt_tools.heatmap.serving import INPUT_NAME, RawOutputs, output_name
+from kpt_tools.heatmap.serving import INPUT_NAME, DescribedModel, RawOutputs, output_name
 from kpt_tools.heatmap.spec import HeatmapSpec
 from kpt_tools.lazy import require
 
 
-class _FileModel:
-    """What both have in common: the name of the one answer."""
+class _FileModel(DescribedModel):
+    """What both have in common: a file, and the name of the one answer."""
 
     def __init__(self, path: Path, spec: HeatmapSpec, metadata: ModelMetadata) -> None:
-        self.path, self._spec, self._metadata = path, spec, metadata
-
-    @property
-    def spec(self) -> HeatmapSpec:
-        """What the model is."""
-        return self._spec
-
-    @property
-    def metadata(self) -> ModelMetadata:
-        """Class and keypoints of the model."""
-        return self._metadata
+        super().__init__(spec, metadata)
+        self.path = path
 
     def run(self, images: npt.NDArray[np.uint8]) -> RawOutputs:
         """Answer for views [N, S, S, 3] uint8, one at a time.

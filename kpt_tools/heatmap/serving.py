@@ -102,7 +102,24 @@ def is_heatmap_model(folder: Path) -> bool:
     return (folder / FILE_NAME).is_file() and (folder / file_of(SAVED_MODEL)).is_file()
 
 
-class HeatmapSavedModel:
+class DescribedModel:
+    """What all engines have in common: they know what they run."""
+
+    def __init__(self, spec: HeatmapSpec, metadata: ModelMetadata) -> None:
+        self._spec, self._metadata = spec, metadata
+
+    @property
+    def spec(self) -> HeatmapSpec:
+        """What the model is."""
+        return self._spec
+
+    @property
+    def metadata(self) -> ModelMetadata:
+        """Class and keypoints of the model."""
+        return self._metadata
+
+
+class HeatmapSavedModel(DescribedModel):
     """Runs an exported heatmap model with TensorFlow."""
 
     def __init__(self, folder: Path) -> None:
@@ -117,8 +134,7 @@ class HeatmapSavedModel:
         if not is_heatmap_model(folder):
             raise ConfigError(f"{folder}: no heatmap model; expected {FILE_NAME} and {file_of(SAVED_MODEL)} in it.")
         self.folder = folder
-        self._spec = read_spec(folder)
-        self._metadata = read_metadata(folder)
+        super().__init__(read_spec(folder), read_metadata(folder))
         self._tf = quiet_tensorflow(purpose="running a heatmap model")
         try:
             self.loaded = self._tf.saved_model.load(str((folder / file_of(SAVED_MODEL)).parent))
@@ -126,16 +142,6 @@ class HeatmapSavedModel:
         except Exception as exc:  # TensorFlow raises OSError, ValueError, KeyError, its own errors ...
             reason = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
             raise EngineError(f"{folder}: TensorFlow cannot load it ({reason}). Export it again.") from exc
-
-    @property
-    def spec(self) -> HeatmapSpec:
-        """What the model is."""
-        return self._spec
-
-    @property
-    def metadata(self) -> ModelMetadata:
-        """Class and keypoints of the model."""
-        return self._metadata
 
     def run(self, images: npt.NDArray[np.uint8]) -> RawOutputs:
         """Answer for views [N, S, S, 3] uint8.
