@@ -35,6 +35,7 @@ LAYER_OF_ROOM = {
     "errors": 0,
     "fsio": 0,
     "lazy": 0,
+    "machine": 0,
     "": 0,  # kpt_tools/__init__.py: the version
 }
 # Rooms of layers 0 and 1 are small and lean on one another; the test for cycles keeps them honest.

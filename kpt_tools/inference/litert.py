@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from kpt_tools.errors import EngineError
 from kpt_tools.inference.engine import first_line
 from kpt_tools.inference.fixed_size import Network
 from kpt_tools.lazy import require
+from kpt_tools.machine import available_cores
 
 
 def load_litert(path: Path) -> Network:
@@ -25,7 +25,7 @@ def load_litert(path: Path) -> Network:
     """
     interpreter_module = require("ai_edge_litert.interpreter", purpose="running a TFLite model")
     try:
-        interpreter = interpreter_module.Interpreter(model_path=str(path), num_threads=_processors())
+        interpreter = interpreter_module.Interpreter(model_path=str(path), num_threads=available_cores())
         runner = interpreter.get_signature_runner()
     except Exception as exc:
         raise EngineError(
@@ -40,8 +40,3 @@ def load_litert(path: Path) -> Network:
             raise EngineError(f"{path}: LiteRT failed ({first_line(exc)}).") from exc
 
     return run
-
-
-def _processors() -> int:
-    """Processors that this process may use; LiteRT takes one unless it is told."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

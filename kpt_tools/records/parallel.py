@@ -5,7 +5,6 @@ Worker processes are spawned, not forked: the parent may hold threads (TensorFlo
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,12 +21,6 @@ R = TypeVar("R")
 LEAST_ITEMS = 200
 """For fewer, starting processes takes longer than the work."""
 _CHUNK = 16
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # only Linux tells
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def map_items(

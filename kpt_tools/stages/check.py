@@ -17,9 +17,9 @@ from kpt_tools.config.check import CheckConfig
 from kpt_tools.entities import Dataset, Report
 from kpt_tools.errors import DataError
 from kpt_tools.fsio import read_bytes, write_json, write_text
+from kpt_tools.machine import available_cores
 from kpt_tools.records.image_file import Verify
 from kpt_tools.records.image_lookup import ImageFolder
-from kpt_tools.records.parallel import available_cores
 from kpt_tools.records.prepare import PreparePolicy, Sample, fit_objects, prepare_dataset
 from kpt_tools.records.progress import Progress, silent
 from kpt_tools.stages.annotation_checks import AnnotationChecks, check_annotations

@@ -19,11 +19,11 @@ from kpt_tools.config.model_metadata import write_metadata
 from kpt_tools.entities import Category, Dataset, Finding, ModelMetadata, Report
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import sha256_of, staging_folder, write_json
+from kpt_tools.machine import available_cores
 from kpt_tools.pipeline.flips import find_flips, names_of
 from kpt_tools.pipeline.label_map import label_map_of
 from kpt_tools.records.image_lookup import ImageFolder
 from kpt_tools.records.look_alikes import signatures_of
-from kpt_tools.records.parallel import available_cores
 from kpt_tools.records.prepare import PreparePolicy, Sample, prepare_dataset
 from kpt_tools.records.progress import Progress, silent
 from kpt_tools.records.shards import TARGET_SHARD_BYTES, shard_name, write_shard

@@ -7,7 +7,8 @@ from typing import TypeVar
 import pytest
 
 from kpt_tools.errors import DataError
-from kpt_tools.records.parallel import available_cores, map_items
+from kpt_tools.machine import available_cores
+from kpt_tools.records.parallel import map_items
 from kpt_tools.records.progress import silent
 
 T = TypeVar("T")
