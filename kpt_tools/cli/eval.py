@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kpt_tools.cli.options import option
+from kpt_tools.config.checkpoint import CHECKPOINTS
 from kpt_tools.config.engines import AUTO, ENGINES
 from kpt_tools.config.eval import AREA_SOURCES, EvalConfig
 from kpt_tools.config.export import PRECISIONS
@@ -15,6 +16,7 @@ from kpt_tools.errors import DataError
 
 @click.command("eval")
 @click.argument("model", type=click.Path(path_type=Path), default=EvalConfig.model)
+@option(EvalConfig, "checkpoint", type=click.Choice(CHECKPOINTS), help="Of a run; default: the best if kept.")
 @option(EvalConfig, "engine", type=click.Choice((AUTO, *ENGINES)), help="What runs it; auto: the fastest good one.")
 @option(EvalConfig, "precision", type=click.Choice(PRECISIONS), help="Of the model's file; default: float32.")
 @option(EvalConfig, "records", help="Glob of TFRecord shards; default: the validation records of the run.")
@@ -35,10 +37,12 @@ def command(**settings: object) -> int:
     from kpt_tools.config.base import from_dict
     from kpt_tools.stages.engine_choice import CHOSEN
     from kpt_tools.stages.eval import RESULT_NAME, evaluate_model
+    from kpt_tools.stages.run_export import MEASURED
 
     with ImageProgress() as progress:
         outcome = evaluate_model(from_dict(EvalConfig, settings), progress)
     written = outcome.out / RESULT_NAME
+    print_notes(outcome.findings, MEASURED)
     print_notes(outcome.findings, CHOSEN)
     print_finding_lines(outcome.findings, str(written))
     console = Console()

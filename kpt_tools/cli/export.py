@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from kpt_tools.cli.options import option
+from kpt_tools.config.checkpoint import CHECKPOINTS
 from kpt_tools.config.export import FORMATS, PRECISIONS, ExportConfig
 from kpt_tools.errors import KptToolsError
 
@@ -15,6 +16,7 @@ from kpt_tools.errors import KptToolsError
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path), default=ExportConfig.run)
 @option(ExportConfig, "out", type=click.Path(path_type=Path), help="Folder to make; default: RUN/export.")
+@option(ExportConfig, "checkpoint", type=click.Choice(CHECKPOINTS), help="Default: the best if kept.")
 @option(
     ExportConfig, "formats", "--format", multiple=True, help=f"{', '.join(FORMATS)}; several with commas, or repeated."
 )
@@ -35,7 +37,7 @@ from kpt_tools.errors import KptToolsError
 @option(ExportConfig, "ap_images", type=int, help="Measure AP on at most so many pictures; default: on all.")
 @option(ExportConfig, "force", is_flag=True, help="Export again even if RUN/export is up to date.")
 def command(**settings: object) -> None:
-    """Export the last checkpoint of RUN (default: runs/train), and compare each export with it."""
+    """Export the best checkpoint of RUN (default: runs/train), or its last, and compare each export with it."""
     from rich.console import Console
 
     from kpt_tools.cli.export_tables import parity_tables, signature_table

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def signature_table(result: ExportResult) -> Table:
     """What the SavedModel takes and gives."""
     done = "Up to date:" if result.reused else "Exported"
-    table = Table(title=escape(f"{done} step {result.step} in {result.folder}"))
+    table = Table(title=escape(f"{done} {result.origin.text}, in {result.folder}"))
     for column in ("", "name", "type and shape"):
         table.add_column(column)
     for kind, specs in (("takes", result.signatures), ("gives", result.outputs)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kpt_tools.cli.options import option
+from kpt_tools.config.checkpoint import CHECKPOINTS
 from kpt_tools.config.engines import AUTO, ENGINES
 from kpt_tools.config.export import PRECISIONS
 from kpt_tools.config.infer import InferConfig
@@ -30,6 +31,7 @@ _MOST_CLASSES = 20
     type=click.Path(path_type=Path),
     help="Exported folder, run folder that holds one, or zoo model: name, folder or archive.",
 )
+@option(InferConfig, "checkpoint", type=click.Choice(CHECKPOINTS), help="Of a run; default: the best if kept.")
 @option(InferConfig, "engine", type=click.Choice((AUTO, *ENGINES)), help="What runs it; auto: the fastest good one.")
 @option(InferConfig, "precision", type=click.Choice(PRECISIONS), help="Of the model's file; default: float32.")
 @option(InferConfig, "out", type=click.Path(path_type=Path), help="Folder for JSON, CSV and pictures.")
@@ -55,11 +57,13 @@ def command(**settings: object) -> int:
     from kpt_tools.config.base import from_dict
     from kpt_tools.stages.engine_choice import CHOSEN
     from kpt_tools.stages.infer import infer
+    from kpt_tools.stages.run_export import MEASURED
     from kpt_tools.stages.run_manifest import FILE_NAME
 
     settings["inputs"] = settings["inputs"] or InferConfig.inputs
     with ImageProgress() as progress:
         result = infer(from_dict(InferConfig, settings), progress)
+    print_notes(result.findings, MEASURED)
     print_notes(result.findings, CHOSEN)
     print_finding_lines(result.findings, str(result.out / FILE_NAME))
     Console().print(result_table(result))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kpt_tools.config.checkpoint import check_checkpoint
 from kpt_tools.config.engines import check_engine
 from kpt_tools.errors import ConfigError
 
@@ -17,6 +18,7 @@ class EvalConfig:
 
     Attributes:
         model: a run folder of `kpt-tools train`, an exported folder, or a model of the zoo (name, folder or archive).
+        checkpoint: of the run, "best" or "last"; None: the best where one is kept. For run folders and their exports.
         engine: what runs the model, "saved_model", "onnx", "openvino", "litert", or "auto" for the fastest that was
             found good; None: the SavedModel if there is one, else "auto".
         precision: of the model's file; None: float32, and for "auto" also bfloat16 where it costs next to nothing.
@@ -32,6 +34,7 @@ class EvalConfig:
     """
 
     model: Path = Path("runs/train")
+    checkpoint: str | None = None
     engine: str | None = None
     precision: str | None = None
     records: str | None = None
@@ -45,6 +48,7 @@ class EvalConfig:
 
     def __post_init__(self) -> None:
         """Refuse combinations that cannot be meant."""
+        check_checkpoint(self.checkpoint)
         check_engine(self.engine, self.precision)
         if self.area not in AREA_SOURCES:
             raise ConfigError(f"area is '{self.area}'; expected one of {', '.join(AREA_SOURCES)}.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kpt_tools.config.base import did_you_mean
+from kpt_tools.config.checkpoint import check_checkpoint
 from kpt_tools.errors import ConfigError
 
 SAVED_MODEL = "saved_model"
@@ -42,16 +43,18 @@ class ExportConfig:
 
     Attributes:
         run: the run folder of a training.
+        checkpoint: of the run, "best" or "last"; None: the best where one is kept.
         out: the folder to make; None: ``<run>/export``. An older export there is replaced.
         formats: what to write, of `FORMATS`; the SavedModel is always written.
         precisions: of the formats other than the SavedModel, of `PRECISIONS`.
         images: a folder of pictures to compare on; None: the validation records of the run.
         parity_images: compare boxes, keypoints and scores on so many pictures, spread evenly over those there are.
         ap_images: measure AP on at most so many of the validation pictures, spread evenly; None: on all.
-        force: export again even if ``<run>/export`` is that of the last checkpoint.
+        force: export again even if ``<run>/export`` is that of the checkpoint.
     """
 
     run: Path = Path("runs/train")
+    checkpoint: str | None = None
     out: Path | None = None
     formats: tuple[str, ...] = (SAVED_MODEL,)
     precisions: tuple[str, ...] = (FLOAT32,)
@@ -62,6 +65,7 @@ class ExportConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
+        check_checkpoint(self.checkpoint)
         _check_names("format", self.formats, FORMATS)
         _check_names("precision", self.precisions, PRECISIONS)
         if self.parity_images < 1:

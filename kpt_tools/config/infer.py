@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kpt_tools.config.checkpoint import check_checkpoint
 from kpt_tools.config.engines import check_engine
 from kpt_tools.errors import ConfigError
 
@@ -17,6 +18,7 @@ class InferConfig:
         inputs: image files, folders (searched with their sub-folders) or glob patterns.
         model: an exported folder, a run folder that holds one as ``export``, or a model of the zoo (name, folder or
             archive).
+        checkpoint: of the run, "best" or "last"; None: the best where one is kept. For run folders and their exports.
         engine: what runs the model, "saved_model", "onnx", "openvino", "litert", or "auto" for the fastest that was
             found good; None: the SavedModel if there is one, else "auto".
         precision: of the model's file; None: float32, and for "auto" also bfloat16 where it costs next to nothing.
@@ -34,6 +36,7 @@ class InferConfig:
 
     inputs: tuple[str, ...] = ("dataset/images",)
     model: Path = Path("runs/train/export")
+    checkpoint: str | None = None
     engine: str | None = None
     precision: str | None = None
     out: Path = Path("predictions")
@@ -49,6 +52,7 @@ class InferConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant."""
+        check_checkpoint(self.checkpoint)
         check_engine(self.engine, self.precision)
         for name in ("min_score", "min_keypoint_score", "confident_keypoint_score"):
             value = getattr(self, name)

@@ -1,4 +1,7 @@
-"""The best checkpoint of a run, kept in ``best/`` beside the last ones."""
+"""The best checkpoint of a run, kept in ``best/`` beside the last ones.
+
+Its ``best.json`` says which it is, and appears last: whatever is interrupted, it names a checkpoint that is whole.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from kpt_tools.errors import DataError
-from kpt_tools.fsio import read_json, staging_folder, write_json, write_text
-from kpt_tools.odapi.checkpoints import STATE_FILE, CheckpointFile
+from kpt_tools.fsio import make_folder, read_json, write_json, write_text
+from kpt_tools.odapi.checkpoints import STATE_FILE, CheckpointFile, exists
 
 FOLDER = "best"
 FILE_NAME = "best.json"
@@ -55,25 +58,33 @@ def read_best(run: Path) -> Best | None:
         raise DataError(f"{path}: damaged ({exc!r}). Remove the folder {path.parent} and train on.") from exc
 
 
+def best_file(run: Path) -> CheckpointFile | None:
+    """The checkpoint that `read_best` tells of; None if there is none, or its files are gone."""
+    best = read_best(run)
+    if best is None or not exists(prefix := run / FOLDER / f"ckpt-{best.step}"):
+        return None
+    return CheckpointFile(prefix, best.step)
+
+
 def keep_best(run: Path, checkpoint: CheckpointFile, best: Best) -> Path:
-    """Put `checkpoint` in the place of what ``run/best`` holds; it is whole there at any moment."""
-    target = run / FOLDER
-    with staging_folder(run) as work:
-        new = work / FOLDER
-        new.mkdir()
-        for path in sorted(checkpoint.prefix.parent.glob(f"{checkpoint.prefix.name}.*")):
-            _link(path, new / path.name)
-        write_text(new / STATE_FILE, f'model_checkpoint_path: "{checkpoint.prefix.name}"\n')
-        write_json(new / FILE_NAME, vars(best))
-        if target.exists():
-            target.rename(work / "old")
-        new.rename(target)
+    """Put `checkpoint` in the place of what ``run/best`` holds; one of the two is whole there at any moment."""
+    target = make_folder(run / FOLDER)
+    new = sorted(checkpoint.prefix.parent.glob(f"{checkpoint.prefix.name}.*"))
+    for path in new:
+        _link(path, target / path.name)
+    write_text(target / STATE_FILE, f'model_checkpoint_path: "{checkpoint.prefix.name}"\n')
+    write_json(target / FILE_NAME, vars(best))
+    for path in set(target.iterdir()) - {target / name for name in (STATE_FILE, FILE_NAME, *(p.name for p in new))}:
+        path.unlink()
     return target
 
 
 def _link(path: Path, copy: Path) -> None:
     """The same file once more without its bytes, where the file system can; checkpoints are never changed in place."""
+    temporary = copy.with_name(f".{copy.name}.tmp")
+    temporary.unlink(missing_ok=True)
     try:
-        os.link(path, copy)
+        os.link(path, temporary)
     except OSError:
-        shutil.copy2(path, copy)
+        shutil.copy2(path, temporary)
+    temporary.replace(copy)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kpt_tools.config.checkpoint import LAST
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import read_json
-from kpt_tools.odapi import checkpoints
+from kpt_tools.stages.checkpoint_choice import Origin, choose_checkpoint
 from kpt_tools.stages.eval import OUT_NAME, RESULT_NAME
 from kpt_tools.stages.model_folder import EXPORT_NAME, run_of
 from kpt_tools.stages.run_manifest import FILE_NAME as RUN_NAME
@@ -80,9 +81,8 @@ def _contender(name: str, source: Path) -> Contender:
         if key not in evaluation["result"]:
             raise DataError(f"{source}: its result has no '{key}'. Run kpt-tools eval again.")
     run = run_of(source.parent)
-    return Contender(
-        name, source, evaluation, _inputs(evaluation, source), run_story(run) if run else None, _outdated(run, source)
-    )
+    story, outdated = run_story(run) if run else None, _outdated(evaluation, run, source)
+    return Contender(name, source, evaluation, _inputs(evaluation, source), story, outdated)
 
 
 def _inputs(evaluation: Mapping[str, Any], source: Path) -> dict[str, str]:
@@ -94,11 +94,13 @@ def _inputs(evaluation: Mapping[str, Any], source: Path) -> dict[str, str]:
     return {name: str(entry["sha256"]) for name, entry in (inputs or {}).items() if name not in ("model", "metadata")}
 
 
-def _outdated(run: Path | None, source: Path) -> bool:
-    """Whether the run has a checkpoint that is newer than its own evaluation."""
-    last = checkpoints.latest(run) if run is not None and source.parent.parent == run.resolve() else None
-    index = last.prefix.with_name(last.prefix.name + ".index") if last else None
-    return index is not None and index.stat().st_mtime > source.stat().st_mtime
+def _outdated(evaluation: Mapping[str, Any], run: Path | None, source: Path) -> bool:
+    """Whether the run's best, or last, checkpoint is another one by now than that of its own evaluation."""
+    origin = Origin.of(evaluation.get("checkpoint"))
+    if origin is None or run is None or source.parent.parent != run.resolve():
+        return False
+    chosen = choose_checkpoint(run, origin.which if origin.which == LAST else None)
+    return chosen is not None and chosen.origin.sha256 != origin.sha256
 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:

@@ -14,11 +14,9 @@ from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
 from kpt_tools.config.model_metadata import read_metadata
 from kpt_tools.entities import Finding, ModelMetadata
 from kpt_tools.errors import ConfigError
-from kpt_tools.fsio import read_json
 from kpt_tools.inference.engine import Engine
 from kpt_tools.inference.open_engine import existing_model, model_of_engine, open_engine
-from kpt_tools.stages.export_parity import FILE_NAME as PARITY_NAME
-from kpt_tools.stages.export_parity import FORMAT as PARITY_FORMAT
+from kpt_tools.stages.parity_file import read_parity
 
 CHOSEN = "engine-chosen"
 MAX_BFLOAT16_DROP = 0.002
@@ -147,9 +145,7 @@ def _fits(candidate: _Candidate, precision: str | None) -> bool:
 
 def _candidates(folder: Path) -> Iterator[_Candidate]:
     """The models of a folder that were found good, are there, and whose engine is installed."""
-    path = folder / PARITY_NAME
-    content = read_json(path, what="report of kpt-tools export") if path.is_file() else {}
-    checks: list[dict[str, Any]] = content["checks"] if content.get("format") == PARITY_FORMAT else []
+    checks: list[dict[str, Any]] = read_parity(folder).get("checks", [])
     for check in checks:
         # A SavedModel is named by its folder, other models by their file.
         engine = ENGINE_OF_FORMAT[Path(check["model"]).parts[0]]

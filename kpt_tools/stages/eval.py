@@ -32,14 +32,8 @@ from kpt_tools.stages.eval_truth import (
     records_of_run,
     truth_from_records,
 )
-from kpt_tools.stages.model_folder import (
-    EXPORT_NAME,
-    export_is_current,
-    exported_model,
-    is_run,
-    results_folder,
-    run_of,
-)
+from kpt_tools.stages.model_folder import results_folder, run_of
+from kpt_tools.stages.run_export import exported_for, known_origin, origin_findings
 from kpt_tools.stages.run_manifest import jsonable, run_manifest, versions
 from kpt_tools.stages.zoo_model import is_archive, located
 
@@ -81,7 +75,7 @@ def evaluate_model(
 ) -> EvalOutcome:
     """Detect in annotated images and compare.
 
-    A run folder is exported first if its export is missing or older than its last checkpoint.
+    A run folder is exported first if its export is missing or of another checkpoint.
 
     Args:
         config: the settings.
@@ -100,7 +94,8 @@ def evaluate_model(
     choice = EngineChoice.of(engine) if engine else _choice(config, model, on_event)
     metadata, folder = choice.metadata, choice.folder
     sigmas = _sigmas(config, metadata)
-    report = Report(list(choice.findings))
+    origin = known_origin(folder)
+    report = Report([*choice.findings, *origin_findings(folder, origin)])
     truth = _truth(config, shards, metadata.label_map, report)
     metadata, sigmas = _measurable(metadata, sigmas, truth.label_map)
     out = config.out or results_folder(model, OUT_NAME)
@@ -111,6 +106,7 @@ def evaluate_model(
     pictures = PictureCollector(metadata, sigmas, area) if config.report else None
     with run_manifest(out, "eval", config, files) as manifest:
         manifest["engine"] = choice.text
+        manifest["checkpoint"] = origin.to_dict() if origin else None
         on_event({"kind": "phase", "name": "loading the model"})
         pairs = _detect(choice.open(), truth, config, out, report, on_event, pictures)
         on_event({"kind": "phase", "name": "measuring"})
@@ -126,7 +122,7 @@ def evaluate_model(
 
 
 def _choice(config: EvalConfig, model: Path, on_event: OnEvent) -> EngineChoice:
-    return choose_engine(_model_folder(model, on_event), config.engine, config.precision)
+    return choose_engine(exported_for(model, config.checkpoint, on_event), config.engine, config.precision)
 
 
 def _existing(model: Path) -> Path:
@@ -185,18 +181,6 @@ def _measurable(
     if label_map.num_keypoints == metadata.label_map.num_keypoints:
         return replace(metadata, label_map=label_map), sigmas
     return replace(metadata, label_map=label_map, skeleton=(), flip_pairs=(), sigmas=()), ()
-
-
-def _model_folder(model: Path, on_event: OnEvent) -> Path:
-    """The exported folder of `model`, made anew if the run has trained on since."""
-    if is_run(model) and not export_is_current(model):
-        from kpt_tools.config.export import ExportConfig
-        from kpt_tools.stages.export import export_run
-
-        config = ExportConfig(run=model, out=model / EXPORT_NAME, ap_images=ExportConfig.parity_images)
-        on_event({"kind": "phase", "name": "exporting the last checkpoint"})
-        return export_run(config, on_event).folder
-    return exported_model(model, on_event)
 
 
 def _sigmas(config: EvalConfig, metadata: ModelMetadata) -> tuple[float, ...]:
@@ -268,6 +252,7 @@ def _write(
     content = {
         "model": str(folder) if folder else None,
         "engine": manifest["engine"],
+        "checkpoint": manifest["checkpoint"],
         "truth": truth,
         "inputs": manifest["inputs"],
         "settings": jsonable(config),

@@ -19,6 +19,7 @@ from kpt_tools.report.run_plots import curve_plots, result_plots, validation_plo
 from kpt_tools.report.svg import Plot
 from kpt_tools.stages.eval_advice import RunFacts, advice
 from kpt_tools.stages.eval_gallery import PictureCollector
+from kpt_tools.stages.run_export import known_origin
 from kpt_tools.stages.run_manifest import versions
 from kpt_tools.stages.run_story import RunStory, duration_text, run_story
 
@@ -168,11 +169,13 @@ def _model_facts(source: EvaluationSource, story: RunStory | None) -> FactGroup:
     labels = {k.id: k.label for item in metadata.label_map.items for k in item.keypoints}
     flips = sorted({(min(pair), max(pair)) for pair in metadata.flip_pairs if pair[0] != pair[1]})
     last = checkpoints.latest(source.run) if source.run is not None else None
+    origin = known_origin(source.model)
     return FactGroup(
         "Model",
         rows_of(
             [
                 ("measured", source.model),
+                ("of", origin.text if origin else None),
                 ("last checkpoint", f"{last.prefix.name} (step {last.step})" if last else None),
                 ("best checkpoint", story.best.text if story and story.best else None),
                 ("input", f"{metadata.input_hw[1]} x {metadata.input_hw[0]} px"),

@@ -1,4 +1,4 @@
-"""Export the last checkpoint of a run: SavedModel, further formats, and the proof that they find what it finds."""
+"""Export a checkpoint of a run: SavedModel, further formats, and the proof that they find what it finds."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
 from kpt_tools.config.model_metadata import write_metadata
 from kpt_tools.entities import Finding, ModelMetadata, Report
 from kpt_tools.errors import ConfigError, EngineError, KptToolsError
-from kpt_tools.fsio import make_folder, read_json, replace_folder, write_json, write_text
+from kpt_tools.fsio import make_folder, replace_folder, write_json, write_text
 from kpt_tools.inference.engine import Engine
 from kpt_tools.inference.open_engine import open_engine
 from kpt_tools.inference.saved_model import SavedModelEngine, full_float32
-from kpt_tools.odapi import checkpoints, commands, image_stream, pipeline_config, run_config
+from kpt_tools.odapi import commands, image_stream, pipeline_config, run_config
 from kpt_tools.odapi.child import run_child
 from kpt_tools.odapi.pipeline_config import Message
 from kpt_tools.pipeline.label_map import format_label_map, read_label_map
-from kpt_tools.stages import export_parity
+from kpt_tools.stages import parity_file
+from kpt_tools.stages.checkpoint_choice import ChosenCheckpoint, Origin, choose_checkpoint
 from kpt_tools.stages.export_calibration import calibration_images
 from kpt_tools.stages.export_formats import Converter, check_conversion
 from kpt_tools.stages.export_parity import Check, Original, check_signatures
 from kpt_tools.stages.export_pictures import pictures_for
 from kpt_tools.stages.model_folder import EXPORT_NAME, export_is_current
+from kpt_tools.stages.parity_file import read_parity
 from kpt_tools.stages.run_manifest import versions
 from kpt_tools.stages.train import CONFIG_NAME, LABEL_MAP_NAME
 
@@ -48,16 +50,16 @@ class ExportResult:
 
     Attributes:
         folder: holds saved_model/, checkpoint/, pipeline.config, label_map.pbtxt, kpt_tools.json and parity.json.
-        step: the step of the checkpoint.
+        origin: the checkpoint that it was made from.
         signatures: name to "dtype[shape]" of what each signature of the SavedModel takes.
         outputs: name to "dtype[shape]" of its outputs.
         parity: the content of parity.json.
         findings: pictures that could not be read, and formats that went with an older export.
-        reused: all that was asked for is there and is that of the last checkpoint; the SavedModel was loaded and run.
+        reused: all that was asked for is there and is that of the checkpoint; the SavedModel was loaded and run.
     """
 
     folder: Path
-    step: int
+    origin: Origin
     signatures: dict[str, str]
     outputs: dict[str, str]
     parity: dict[str, Any]
@@ -74,7 +76,7 @@ def export_run(config: ExportConfig, on_event: OnEvent = lambda event: None) -> 
             ``{"kind": "checked", "check": ...}`` with what parity.json will hold of a model, be it good or not.
 
     Raises:
-        ConfigError: the run has no checkpoint, or `out` is a folder of something else.
+        ConfigError: the run has no such checkpoint, or `out` is a folder of something else.
         DataError: the run's label map or validation records are damaged.
         EngineError: the OD API or a converter failed, or an exported model is not what it was made from. What is good
             is in place nevertheless, unless the SavedModel itself is refused.
@@ -84,7 +86,7 @@ def export_run(config: ExportConfig, on_event: OnEvent = lambda event: None) -> 
     if job.keep and not job.missing:
         engine = SavedModelEngine(job.out)
         _try_out(engine)
-        return ExportResult(job.out, job.step, *_specs(engine), _read_parity(job.out), reused=True)
+        return ExportResult(job.out, job.chosen.origin, *_specs(engine), read_parity(job.out), reused=True)
     make_folder(job.out.parent)
     with tempfile.TemporaryDirectory(prefix=f".{job.out.name}.", suffix=".tmp", dir=job.out.parent) as temporary:
         return _Work(job, Path(temporary), on_event).run()
@@ -96,7 +98,7 @@ class _Job:
 
     Attributes:
         config: the settings.
-        checkpoint: what to export.
+        chosen: the checkpoint to export.
         out: the folder to make.
         message: the pipeline.config, made to fit the run folder.
         metadata: of the model.
@@ -105,28 +107,25 @@ class _Job:
     """
 
     config: ExportConfig
-    checkpoint: checkpoints.CheckpointFile
+    chosen: ChosenCheckpoint
     out: Path
     message: Message
     metadata: ModelMetadata
     keep: bool
     missing: tuple[Conversion, ...]
 
-    @property
-    def step(self) -> int:
-        return self.checkpoint.step
-
 
 def _job(config: ExportConfig) -> _Job:
     for format, precision in config.conversions:
         check_conversion(format, precision)
-    checkpoint = checkpoints.latest(config.run)
-    if checkpoint is None:
+    chosen = choose_checkpoint(config.run, config.checkpoint)
+    if chosen is None:
         raise ConfigError(f"{config.run}: no checkpoint found; expected the run folder of kpt-tools train.")
     out = config.out or config.run / EXPORT_NAME
     if out.exists() and not (out / SAVED_MODEL).is_dir() and any(out.iterdir()):
         raise ConfigError(f"{out}: exists and is no exported model. Choose another folder with --out.")
-    good = _good_models(out) if out == config.run / EXPORT_NAME and export_is_current(config.run) else set()
+    current = out == config.run / EXPORT_NAME and export_is_current(config.run, config.checkpoint)
+    good = _good_models(out) if current else set()
     other_pictures = config.images is not None  # then nothing that was compared on others will do
     keep = SAVED_MODEL in good and not config.force and not (other_pictures and not config.conversions)
     done = good if keep and not other_pictures else set()
@@ -139,18 +138,12 @@ def _job(config: ExportConfig) -> _Job:
     label_map = read_label_map(config.run / LABEL_MAP_NAME)
     resolved = run_config.resolve(message, label_map=(config.run / LABEL_MAP_NAME).resolve(), steps=None, fresh=False)
     metadata = run_config.metadata_of(resolved, label_map)
-    return _Job(config, checkpoint, out, resolved, metadata, keep, missing)
-
-
-def _read_parity(folder: Path) -> dict[str, Any]:
-    path = folder / export_parity.FILE_NAME
-    content = read_json(path, what="report of kpt-tools export") if path.is_file() else {}
-    return content if isinstance(content, dict) and content.get("format") == export_parity.FORMAT else {}
+    return _Job(config, chosen, out, resolved, metadata, keep, missing)
 
 
 def _good_models(folder: Path) -> set[str]:
     """The models of an export that were compared with their checkpoint and found good."""
-    return {check["model"] for check in _read_parity(folder).get("checks", ()) if check["good"]}
+    return {check["model"] for check in read_parity(folder).get("checks", ()) if check["good"]}
 
 
 class _Work:
@@ -178,7 +171,7 @@ class _Work:
             raise failures[0] if len(failures) == 1 else type(failures[0])(" ".join(map(str, failures)))
         (job.config.run / REFUSED_NAME).unlink(missing_ok=True)
         signatures, outputs = specs or _specs(SavedModelEngine(job.out))
-        return ExportResult(job.out, job.step, signatures, outputs, parity, tuple(self._report.findings))
+        return ExportResult(job.out, job.chosen.origin, signatures, outputs, parity, tuple(self._report.findings))
 
     def _run_original(self) -> None:
         """In a child process: write the SavedModel if it is wanted, and what the checkpoint finds in the pictures."""
@@ -186,7 +179,7 @@ class _Work:
         write_text(self._work / "in.config", pipeline_config.format(job.message))
         command = commands.export_command(
             self._work / "in.config",
-            job.checkpoint.prefix,
+            job.chosen.file.prefix,
             out=None if job.keep else self._model,
             reference=reference,
         )
@@ -267,8 +260,8 @@ class _Work:
 
     def _parity(self, checks: list[Check]) -> dict[str, Any]:
         return {
-            "format": export_parity.FORMAT,
-            "step": self._job.step,
+            "format": parity_file.FORMAT,
+            "checkpoint": self._job.chosen.origin.to_dict(),
             "checks": [self._described(check) for check in checks],
         }
 
@@ -278,7 +271,7 @@ class _Work:
         parity = self._parity(good)
         if job.keep:
             new = {check.model for check in good}
-            before = _read_parity(job.out).get("checks", [])
+            before = read_parity(job.out).get("checks", [])
             parity["checks"] = [check for check in before if check["model"] not in new] + parity["checks"]
         else:
             self._tell_what_goes(job.out, {check.model for check in good})
@@ -287,7 +280,7 @@ class _Work:
             place = target / made.relative_to(self._formats)
             make_folder(place.parent)
             made.replace(place)
-        write_json(target / export_parity.FILE_NAME, parity)
+        write_json(target / parity_file.FILE_NAME, parity)
         if not job.keep:
             replace_folder(self._model, job.out)
         return parity

@@ -24,9 +24,6 @@ from kpt_tools.odapi.serving import ENCODED_SIGNATURE, FLOAT_SIGNATURE, UINT8_SI
 from kpt_tools.pipeline.sigmas import DEFAULT_SIGMA, sigmas_of
 from kpt_tools.stages.export_pictures import Picture, Pictures
 
-FILE_NAME = "parity.json"
-FORMAT = "kpt-tools-parity/1"
-
 OnEvent = Callable[[dict[str, Any]], None]
 
 

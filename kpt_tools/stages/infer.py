@@ -22,8 +22,8 @@ from kpt_tools.inference.sinks import CocoSink, CsvSink, coco_results, csv_table
 from kpt_tools.inference.sources import SourceImage, find_images
 from kpt_tools.stages.engine_choice import EngineChoice, choose_engine
 from kpt_tools.stages.infer_ids import OutputIds, ids_from_annotations, numbered
-from kpt_tools.stages.model_folder import exported_model
 from kpt_tools.stages.pre_annotations import PreAnnotations
+from kpt_tools.stages.run_export import exported_for, known_origin, origin_findings
 from kpt_tools.stages.run_manifest import FILE_NAME as MANIFEST_NAME
 from kpt_tools.stages.run_manifest import run_manifest
 
@@ -117,13 +117,15 @@ def infer(
     ids = _ids(config, sources.images, metadata)
     pre_annotations = PreAnnotations(config, metadata) if config.to_coco_annotator else None
     _refuse_foreign(config.out)
-    report = Report([*sources.findings, *ids.findings, *choice.findings])
+    origin = known_origin(choice.folder)
+    report = Report([*sources.findings, *ids.findings, *choice.findings, *origin_findings(choice.folder, origin)])
     with run_manifest(config.out, "infer", config, choice.files) as manifest:
         manifest["engine"] = choice.text
         on_event({"kind": "phase", "name": "loading the model"})
         work = _Work(config, choice.open(), report, len(sources.images), pre_annotations, detect)
         work.run(sources.images, ids, on_event)
         result = work.result(choice)
+        manifest["checkpoint"] = origin.to_dict() if origin else None
         manifest["images"] = result.images
         manifest["detections"] = result.detections
         manifest["report"] = report.to_dict()
@@ -131,7 +133,7 @@ def infer(
 
 
 def _choice(config: InferConfig, on_event: OnEvent) -> EngineChoice:
-    return choose_engine(exported_model(config.model, on_event), config.engine, config.precision)
+    return choose_engine(exported_for(config.model, config.checkpoint, on_event), config.engine, config.precision)
 
 
 class _Work:

@@ -9,7 +9,8 @@ from kpt_tools.config.make_config import MakeConfigConfig
 from kpt_tools.config.model_metadata import FILE_NAME as METADATA_NAME
 from kpt_tools.errors import ConfigError
 from kpt_tools.inference.saved_model import check_exported, is_exported
-from kpt_tools.odapi import checkpoints
+from kpt_tools.stages.checkpoint_choice import choose_checkpoint
+from kpt_tools.stages.parity_file import exported_origin
 from kpt_tools.stages.zoo_model import OnEvent, describe, folder_name, is_archive, located, silent, unpacked
 
 EXPORT_NAME = "export"
@@ -59,16 +60,23 @@ def results_folder(model: Path, name: str) -> Path:
     return model.resolve().parent / name
 
 
-def export_is_current(run: Path) -> bool:
-    """Whether ``run/export`` exists and is newer than the run's last checkpoint."""
+def export_is_current(run: Path, checkpoint: str | None) -> bool:
+    """Whether ``run/export`` exists and is that of the checkpoint that `checkpoint` names.
+
+    A run without any checkpoint cannot be exported anew, so what it has is current.
+
+    Args:
+        run: a run folder.
+        checkpoint: see `kpt_tools.stages.checkpoint_choice.choose_checkpoint`.
+
+    Raises:
+        ConfigError: the best is asked for, and none is kept.
+    """
     exported = run / EXPORT_NAME
     if not is_exported(exported):
         return False
-    last = checkpoints.latest(run)
-    if last is None:
-        return True
-    index = last.prefix.with_name(last.prefix.name + ".index")
-    return (exported / "saved_model" / "saved_model.pb").stat().st_mtime >= index.stat().st_mtime
+    chosen, origin = choose_checkpoint(run, checkpoint), exported_origin(exported)
+    return chosen is None or (origin is not None and origin.sha256 == chosen.origin.sha256)
 
 
 def run_of(model: Path) -> Path | None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,12 @@ from kpt_tools.cli.main import run
 from kpt_tools.config.compare import CompareConfig
 from kpt_tools.entities import Detection, Instance, KeypointLabel, LabelMap, LabelMapItem, ModelMetadata
 from kpt_tools.errors import ConfigError, DataError
+from kpt_tools.fsio import write_json
 from kpt_tools.metrics.evaluate import evaluate
 from kpt_tools.metrics.oks import AreaSource
 from kpt_tools.metrics.pairs import ImagePair
 from kpt_tools.report.comparison import Comparison
+from kpt_tools.stages.checkpoint_choice import choose_checkpoint
 from kpt_tools.stages.compare import compare
 
 BOX = (0.0, 0.0, 100.0, 100.0)
@@ -152,8 +153,12 @@ def test_a_run_that_was_trained_on(two: tuple[Path, Path]) -> None:
     for name in ("ckpt-9.index", "ckpt-9.data-00000-of-00001"):
         (first / name).write_bytes(b"x")
     (first / "checkpoint").write_text('model_checkpoint_path: "ckpt-9"\n')
-    later = (first / "eval" / "eval.json").stat().st_mtime + 10
-    os.utime(first / "ckpt-9.index", (later, later))
+    measured = choose_checkpoint(first, None)
+    assert measured is not None
+    path = first / "eval" / "eval.json"
+    write_json(path, {**json.loads(path.read_text()), "checkpoint": measured.origin.to_dict()})
+    assert not any("trained on" in warning for warning in compare(CompareConfig(two)).warnings)
+    (first / "ckpt-9.index").write_bytes(b"y")
     warnings = compare(CompareConfig(two)).warnings
     assert warnings[0].startswith("first: was trained on since it was measured. Run: kpt-tools eval ")
 

@@ -18,7 +18,7 @@ from kpt_tools.config.model_metadata import write_metadata
 from kpt_tools.config.network_input import NetworkInput, write_network_input
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.stages.engine_choice import EngineChoice, choose_engine
-from kpt_tools.stages.export_parity import FORMAT
+from kpt_tools.stages.parity_file import FORMAT
 
 
 def check(model: str, seconds: float, *, good: bool = True, drops: tuple[float, ...] = (0.0, 0.001)) -> dict[str, Any]:

@@ -110,7 +110,8 @@ def test_what_is_written(coco_truth: tuple[Path, Path], tmp_path: Path, engine: 
     path, folder = coco_truth
     outcome = run(engine, tmp_path, annotations=path, images=folder, min_score=0.5)
     stored = json.loads((outcome.out / "eval.json").read_text())
-    assert set(stored) == {"model", "engine", "truth", "inputs", "settings", "versions", "result", "report"}
+    inputs = {"model", "engine", "checkpoint", "truth", "inputs", "settings", "versions"}
+    assert set(stored) == inputs | {"result", "report"}
     assert stored["inputs"]["annotations"]["path"] == str(path)
     assert len(stored["inputs"]["annotations"]["sha256"]) == 64
     assert stored["settings"]["area"] == "bbox"

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
-import os
+import json
 from pathlib import Path
 
 import pytest
 
 from kpt_tools.errors import ConfigError
+from kpt_tools.odapi.checkpoints import CheckpointFile
+from kpt_tools.stages.best_checkpoint import Best, keep_best
+from kpt_tools.stages.checkpoint_choice import choose_checkpoint
 from kpt_tools.stages.model_folder import export_is_current, exported_model, is_run, run_of
+from kpt_tools.stages.parity_file import FORMAT
 
 
 def make_export(folder: Path) -> Path:
@@ -22,9 +26,14 @@ def make_run(folder: Path, *, step: int | None = None) -> Path:
         (folder / name).write_bytes(b"x")
     if step is not None:
         (folder / "checkpoint").write_text(f'model_checkpoint_path: "ckpt-{step}"\n')
-        for suffix in ("index", "data-00000-of-00001"):
-            (folder / f"ckpt-{step}.{suffix}").write_bytes(b"x")
+        make_checkpoint(folder, step)
     return folder
+
+
+def make_checkpoint(folder: Path, step: int, content: bytes = b"x") -> CheckpointFile:
+    for suffix in ("index", "data-00000-of-00001"):
+        (folder / f"ckpt-{step}.{suffix}").write_bytes(content)
+    return CheckpointFile(folder / f"ckpt-{step}", step)
 
 
 def test_export_itself(tmp_path: Path) -> None:
@@ -67,17 +76,28 @@ def test_missing_and_foreign_folder(tmp_path: Path) -> None:
         exported_model(model)
 
 
-@pytest.mark.parametrize(("export_time", "current"), [(2000, True), (1000, True), (999, False)])
-def test_export_is_compared_with_the_last_checkpoint(tmp_path: Path, export_time: int, current: bool) -> None:
+def write_origin(run: Path, origin: object) -> None:
+    (run / "export" / "parity.json").write_text(json.dumps({"format": FORMAT, "checkpoint": origin, "checks": []}))
+
+
+def test_an_export_is_current_while_it_is_of_the_wanted_checkpoint(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", step=30)
-    assert not export_is_current(run), "no export yet"
+    assert not export_is_current(run, None), "no export yet"
     make_export(run / "export")
-    os.utime(run / "ckpt-30.index", (1000, 1000))
-    os.utime(run / "export" / "saved_model" / "saved_model.pb", (export_time, export_time))
-    assert export_is_current(run) is current
+    assert not export_is_current(run, None), "nobody knows of which checkpoint it is"
+    chosen = choose_checkpoint(run, None)
+    assert chosen is not None
+    write_origin(run, chosen.origin.to_dict())
+    assert export_is_current(run, None)
+    assert export_is_current(run, "last")
+    keep_best(run, make_checkpoint(run, 20, b"better"), Best(20, "oks_ap", 0.5, {}))
+    assert not export_is_current(run, None), "the best is another one"
+    assert export_is_current(run, "last")
+    (run / "ckpt-30.index").write_bytes(b"trained anew to the same step")
+    assert not export_is_current(run, "last")
 
 
 def test_export_without_checkpoints_is_current(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     make_export(run / "export")
-    assert export_is_current(run)
+    assert export_is_current(run, None)

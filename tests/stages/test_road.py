@@ -18,6 +18,7 @@ from tiny_project import make_project, run_command
 from kpt_tools.config.train import TrainConfig
 from kpt_tools.errors import ConfigError
 from kpt_tools.odapi import checkpoints
+from kpt_tools.stages.best_checkpoint import read_best
 from kpt_tools.stages.train import train
 
 pytest.importorskip("object_detection")
@@ -71,11 +72,16 @@ def test_killed_training_resumes_to_the_exact_step_and_the_road_goes_on(project)
     assert page.fetches_nothing()
     assert page.images > 0
     _tensorboard_reads(run)
-    exported = run_command(project, "export")
+    best = read_best(run)
+    assert best is not None
+    measured = json.loads((run / "eval" / "eval.json").read_text())["checkpoint"]
+    assert (measured["which"], measured["step"]) == ("best", best.step)
+    exported = run_command(project, "export", "--checkpoint", "last")
     assert exported.returncode == 0, exported.stderr
-    assert "Up to date" in exported.stdout
+    assert "checkpoint, step 7" in " ".join(exported.stdout.split())
     inferred = run_command(project, "infer", "pliers/images", "--min-score", "0.0")
     assert inferred.returncode == 0, inferred.stderr
+    assert "export: the last checkpoint, step 7." in inferred.stderr
     rows = json.loads((project / "predictions" / "predictions.json").read_text())
     assert len(rows) > 0
     assert np.isfinite([row["score"] for row in rows]).all()
