@@ -48,6 +48,10 @@ class Engine(Protocol):
     def metadata(self) -> ModelMetadata:
         """Classes and keypoints of the model."""
 
+    @property
+    def batch_size(self) -> int:
+        """How many pictures `detect_batch` is best given at once."""
+
     def detect(self, image: ImageRgb) -> RawDetections:
         """Detect in an upright RGB picture.
 
@@ -66,8 +70,8 @@ class Engine(Protocol):
     def detect_batch(self, images: Sequence[ImageRgb]) -> list[RawDetections]:
         """Detect in several pictures, of one size or of different ones.
 
-        The result is that of `detect` for each. An engine whose network takes several pictures at once runs them
-        together where it can.
+        The result is that of `detect` for each. An engine runs them at once where it can, in one batch or side by
+        side.
 
         Args:
             images: pictures as for `detect`; none gives an empty list.

@@ -10,15 +10,17 @@ from kpt_tools.errors import EngineError
 from kpt_tools.inference.engine import first_line
 from kpt_tools.inference.fixed_size import Network
 from kpt_tools.lazy import require
+from kpt_tools.machine import available_cores
 
 _ERRORS_ONLY = 3
 
 
-def load_onnx(path: Path) -> Network:
+def load_onnx(path: Path, streams: int = 1) -> Network:
     """Load an ONNX model for the CPU.
 
     Args:
         path: a model of `kpt-tools export`.
+        streams: how many pictures will be run side by side, each with its share of the cores.
 
     Raises:
         MissingDependencyError: ONNX Runtime is not installed.
@@ -27,6 +29,7 @@ def load_onnx(path: Path) -> Network:
     runtime = require("onnxruntime", purpose="running an ONNX model")
     options = runtime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = max(available_cores() // streams, 1)
     try:
         session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as exc:  # ONNX Runtime's errors have no common class

@@ -14,15 +14,23 @@ from kpt_tools.inference.fixed_size import FixedSizeEngine, Network
 from kpt_tools.inference.litert import load_litert
 from kpt_tools.inference.onnx import load_onnx
 from kpt_tools.inference.openvino import load_openvino
+from kpt_tools.machine import available_cores
+
+LARGEST_SIDE_BY_SIDE = 128 * 1024 * 1024
+"""Bytes. Larger networks keep all cores busy with one picture, and their activations fill the memory."""
 
 
-def open_engine(folder: Path, engine: str = SAVED_MODEL, precision: str = FLOAT32) -> Engine:
+def open_engine(
+    folder: Path, engine: str = SAVED_MODEL, precision: str = FLOAT32, *, side_by_side: bool = False
+) -> Engine:
     """Load a model; only the engine "saved_model" imports TensorFlow.
 
     Args:
         folder: what `kpt-tools export` wrote.
         engine: "saved_model", "onnx" (ONNX Runtime), "openvino" or "litert".
         precision: of the file: "float32", "float16", "bfloat16" or "int8"; a SavedModel is float32.
+        side_by_side: for many pictures: small networks run one picture per core instead of one on all cores, which
+            takes longer for each and less for all. What is found is the same.
 
     Raises:
         ConfigError: no such engine, or the folder has no model for it.
@@ -36,7 +44,8 @@ def open_engine(folder: Path, engine: str = SAVED_MODEL, precision: str = FLOAT3
         from kpt_tools.inference.saved_model import SavedModelEngine
 
         return SavedModelEngine(folder)
-    return FixedSizeEngine(folder, model, _loader(engine, precision))
+    streams = _streams(model, engine) if side_by_side else 1
+    return FixedSizeEngine(folder, model, _loader(engine, precision, streams), streams)
 
 
 def existing_model(folder: Path, engine: str, precision: str = FLOAT32) -> Path:
@@ -68,10 +77,18 @@ def model_of_engine(folder: Path, engine: str, precision: str = FLOAT32) -> Path
     return folder / file_of(format, precision)
 
 
-def _loader(engine: str, precision: str) -> Callable[[Path], Network]:
+def _streams(model: Path, engine: str) -> int:
+    """How many pictures to run side by side. LiteRT would need a copy of the network for each."""
+    weights = model.with_suffix(".bin") if engine == OPENVINO else model
+    if engine == LITERT or weights.stat().st_size > LARGEST_SIDE_BY_SIDE:
+        return 1
+    return available_cores()
+
+
+def _loader(engine: str, precision: str, streams: int) -> Callable[[Path], Network]:
     loaders: dict[str, Callable[[Path], Network]] = {
-        ONNX: load_onnx,
-        OPENVINO: functools.partial(load_openvino, precision=precision),
+        ONNX: functools.partial(load_onnx, streams=streams),
+        OPENVINO: functools.partial(load_openvino, precision=precision, streams=streams),
         LITERT: load_litert,
     }
     return loaders[engine]

@@ -89,6 +89,12 @@ class SavedModelEngine:
         """Classes and keypoints of the model."""
         return self._metadata
 
+    @property
+    def batch_size(self) -> int:
+        """All that go through the network together on a GPU; one on a CPU, which has no gain of more."""
+        several = self._function.structured_input_signature[1][INPUT_NAME].shape[0] is None
+        return MAX_BATCH if several and self._tf.config.list_physical_devices("GPU") else 1
+
     def detect(self, image: ImageRgb) -> RawDetections:
         """Detect in one RGB picture; see `kpt_tools.inference.engine.Engine.detect`.
 

@@ -77,9 +77,9 @@ class EngineChoice:
             return ()
         return (Finding(CHOSEN, "info", f"{self.folder}: the engine is {self.text}: {self.why}."),)
 
-    def open(self) -> Engine:
+    def open(self, *, side_by_side: bool = False) -> Engine:
         """Load the model; see `kpt_tools.inference.open_engine.open_engine`."""
-        return self.given or open_engine(self._folder, self.name, self.precision)
+        return self.given or open_engine(self._folder, self.name, self.precision, side_by_side=side_by_side)
 
     @property
     def _folder(self) -> Path:

@@ -55,6 +55,11 @@ class HeatmapDetector:
         """Class and keypoints of the model."""
         return self.finder.engine.metadata
 
+    @property
+    def batch_size(self) -> int:
+        """One picture at a time."""
+        return 1
+
     def detect(self, image: ImageRgb) -> RawDetections:
         """One object in a picture; see `kpt_tools.inference.engine.Engine.detect`."""
         return self._raw([self._whole(image)], image)

@@ -78,6 +78,30 @@ def test_runs(tmp_path: Path, format: str, engine: str) -> None:
 
 
 @pytest.mark.parametrize(("format", "engine"), FORMATS)
+def test_many_pictures_give_what_each_gives_alone(
+    tmp_path: Path, format: str, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kpt_tools.inference.open_engine.available_cores", lambda: 3)
+    folder = export(tmp_path, format)
+    one, many = open_engine(folder, engine), open_engine(folder, engine, side_by_side=True)
+    assert (one.batch_size, many.batch_size) == (1, 1 if engine == "litert" else 6)
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (4 + number, 8, 3), dtype=np.uint8) for number in range(17)]
+    together = many.detect_batch(images)
+    assert len(together) == 17
+    for image, found in zip(images, together, strict=True):
+        alone = one.detect(image)
+        assert alone.keys() == found.keys()
+        assert all(np.array_equal(alone[key], found[key]) for key in alone)
+
+
+def test_a_large_network_gets_all_cores_for_one_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kpt_tools.inference.open_engine.available_cores", lambda: 3)
+    monkeypatch.setattr("kpt_tools.inference.open_engine.LARGEST_SIDE_BY_SIDE", 10)
+    assert open_engine(export(tmp_path, ONNX), "onnx", side_by_side=True).batch_size == 1
+
+
+@pytest.mark.parametrize(("format", "engine"), FORMATS)
 def test_no_model(tmp_path: Path, format: str, engine: str) -> None:
     with pytest.raises(ConfigError, match=rf"has no {format}/model_int8\.\w+; .* --format {format} --precision int8"):
         open_engine(tmp_path, engine, "int8")

@@ -67,6 +67,19 @@ def test_several_pictures_of_different_sizes(tmp_path: Path) -> None:
     assert engine(tmp_path).detect_batch([]) == []
 
 
+def test_a_failure_of_one_of_several_pictures_comes_through(tmp_path: Path) -> None:
+    def fails_on_white(image: Array) -> Mapping[str, Array]:
+        if image.min() == 255:
+            raise EngineError("white is too much")
+        return brightest(image)
+
+    detector = FixedSizeEngine(tmp_path, export(tmp_path), lambda path: fails_on_white, streams=2)
+    images = [np.full((64, 64, 3), grey, np.uint8) for grey in (0, 255, 0)]
+    with pytest.raises(EngineError, match="white is too much"):
+        detector.detect_batch(images)
+    assert len(detector.detect_batch(images[:1])) == 1
+
+
 def test_refuses_other_arrays(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"expected \[H, W, 3\] uint8, got \[4, 4\] float64"):
         engine(tmp_path).detect(np.zeros((4, 4)))

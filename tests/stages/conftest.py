@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from kpt_tools.entities import KeypointLabel, LabelMap, LabelMapItem, ModelMetad
 
 class RedPatchEngine:
     """Detects the red pixels as class 1 (two keypoints: its upper corners), and nothing in other pictures."""
+
+    batch_size = 1
 
     def __init__(self) -> None:
         patch = LabelMapItem(1, "patch", (KeypointLabel(0, "left", "left"), KeypointLabel(1, "right", "right")))
@@ -39,6 +41,9 @@ class RedPatchEngine:
             "detection_keypoints": np.array([[[y1, x1], [y1, x2]], [[0, 0], [0, 0]]], np.float32),
             "detection_keypoint_scores": np.array([[0.8, 0.7], [0, 0]], np.float32),
         }
+
+    def detect_batch(self, images: Sequence[np.ndarray[Any, Any]]) -> list[dict[str, np.ndarray[Any, Any]]]:
+        return [self.detect(image) for image in images]
 
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
