@@ -1,150 +1,152 @@
-"""Which images to detect in, and how they become RGB arrays."""
+"""Which pictures to detect in, one after the other: image files, videos, a camera, addresses."""
 
 from __future__ import annotations
 
-import glob
-import itertools
-import os
-import re
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from kpt_tools.entities import Finding
-from kpt_tools.errors import ConfigError
+from kpt_tools.errors import ConfigError, DataError
+from kpt_tools.inference.engine import ImageRgb
+from kpt_tools.inference.image_files import IMAGE_SUFFIXES, FileSearch, FoundFile
+from kpt_tools.inference.images import decode_image, load_image
+from kpt_tools.inference.url_images import fetch, is_url, name_of_url
+from kpt_tools.inference.video import CAMERA, Video, open_video, read_frames
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
+VIDEO_UNREADABLE = "video-unreadable"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceImage:
-    """An image file; `name` is its path below the folder that all inputs share, with forward slashes."""
+    """A picture to look at.
 
-    path: Path
+    Attributes:
+        name: what outputs call it: a path below the folder that all inputs share, with forward slashes.
+        load: gives its pixels; may be called in another thread. Raises DataError if it cannot be read.
+        path: its file; None for a picture of a video, a camera or an address.
+        sequence: pictures of one sequence follow each other in time: the video's name, or the folder's.
+        video: the video it is from.
+        frame: its number in the video, from 0.
+    """
+
     name: str
+    load: Callable[[], ImageRgb]
+    path: Path | None = None
+    sequence: str = ""
+    video: Video | None = None
+    frame: int = 0
 
 
-@dataclass(frozen=True, slots=True)
 class Sources:
-    """The images that were found, in natural order, and what was passed over on the way."""
+    """The pictures that inputs name: image files in natural order, then videos, addresses and cameras as given.
 
-    images: tuple[SourceImage, ...]
-    findings: tuple[Finding, ...] = ()
+    It can be gone through several times; folders of any size are streamed.
+    """
+
+    def __init__(self, inputs: Sequence[str], *, exclude: Path | None = None, max_frames: int | None = None) -> None:
+        """Look at what the inputs name.
+
+        A file is taken whatever its suffix; those with the suffix of a video as videos. Folders are searched with
+        their sub-folders for files with an image suffix; hidden files and folders are not looked at. A pattern may
+        contain ``**``; folders that it matches are searched like named ones. The order is natural (``img2`` before
+        ``img10``); a file named twice counts once.
+
+        Args:
+            inputs: files, folders, glob patterns, videos, http(s) addresses of images, "camera:0".
+            exclude: a folder whose files are not taken when a folder above it is searched (the output folder).
+            max_frames: at most so many pictures of each video and camera.
+
+        Raises:
+            ConfigError: an input does not exist, or there is no picture at all.
+        """
+        self._max_frames = max_frames
+        self._urls = tuple(dict.fromkeys(text for text in inputs if is_url(text)))
+        cameras = tuple(dict.fromkeys(text for text in inputs if text.startswith(CAMERA)))
+        files = [text for text in inputs if not is_url(text) and text not in cameras]
+        self._search = FileSearch(files, exclude=exclude)
+        self._lost: list[Finding] = []
+        self._short: dict[str, Finding] = {}
+        opened = [*map(self._video, self._search.videos), *map(_camera, cameras)]
+        self.videos = tuple(video for video in opened if video is not None)
+        self._images = self._search.count()
+        if not (self._images or self.videos or self._urls or self._lost):
+            kinds = " ".join(sorted(IMAGE_SUFFIXES))
+            raise ConfigError(
+                f"{', '.join(inputs)}: no image found; expected files that end in {kinds}. Check the path."
+            )
+
+    @property
+    def live(self) -> bool:
+        """Whether a camera is among them, so that they end only when they are stopped."""
+        return any(video.live for video in self.videos) and self._max_frames is None
+
+    @property
+    def count(self) -> int | None:
+        """Number of pictures, as far as the headers of videos tell; None if there is no telling."""
+        frames = [self._frames_of(video) for video in self.videos]
+        return None if None in frames else self._images + len(self._urls) + sum(filter(None, frames))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What was passed over, and what was found on the way: videos that end early."""
+        return (*self._search.findings(), *self._lost, *self._short.values())
+
+    def __iter__(self) -> Iterator[SourceImage]:
+        """All pictures in order."""
+        for found in self._search:
+            folder = PurePosixPath(found.name).parent.as_posix()
+            yield SourceImage(found.name, functools.partial(load_image, found.path), found.path, folder)
+        for video in self.videos:
+            if not video.live:
+                yield from self._pictures_of(video)
+        for url in self._urls:
+            name = name_of_url(url)
+            yield SourceImage(name, functools.partial(_load_url, url), sequence=name)
+        for video in self.videos:
+            if video.live:
+                yield from self._pictures_of(video)
+
+    def _pictures_of(self, video: Video) -> Iterator[SourceImage]:
+        count = 0
+        for load in read_frames(video):
+            yield SourceImage(f"{video.name}/frame{count:06d}", load, None, video.name, video, count)
+            count += 1
+            if count == self._max_frames:
+                return
+        if video.frames is not None and count < video.frames:
+            message = (
+                f"{video.source}: {count} pictures could be read; its header tells of {video.frames}. "
+                "The header may be wrong, or the file damaged."
+            )
+            self._short[video.name] = Finding("video-ends-early", "warning", message, video.name)
+
+    def _video(self, found: FoundFile) -> Video | None:
+        try:
+            return open_video(found.path, found.name)
+        except DataError as exc:
+            self._lost.append(Finding(VIDEO_UNREADABLE, "error", f"{exc} Passed over.", found.name))
+            return None
+
+    def _frames_of(self, video: Video) -> int | None:
+        known = [count for count in (video.frames, self._max_frames) if count is not None]
+        return min(known) if known else None
 
 
-def find_images(inputs: Sequence[str], *, exclude: Path | None = None) -> Sources:
-    """Find the images that `inputs` name.
-
-    A file is taken whatever its suffix. Folders are searched with their sub-folders for files with an image
-    suffix; hidden files and folders are not looked at. A pattern may contain ``**``; folders that it matches
-    are searched like named ones. The order is natural (``img2`` before ``img10``); a file named twice
-    counts once.
-
-    Args:
-        inputs: files, folders, glob patterns.
-        exclude: a folder whose files are not taken when a folder above it is searched (the output folder).
+def _camera(text: str) -> Video:
+    """The camera that "camera:0" names.
 
     Raises:
-        ConfigError: an input does not exist, or there is no image at all.
+        ConfigError: it is not there.
     """
-    search = _Search(exclude)
-    for text in inputs:
-        search.add(text)
-    if not search.found:
-        kinds = " ".join(sorted(IMAGE_SUFFIXES))
-        raise ConfigError(f"{', '.join(inputs)}: no image found; expected files that end in {kinds}. Check the path.")
-    return Sources(search.named(), search.passed_over(inputs))
+    number = text.removeprefix(CAMERA)
+    if not number.isdecimal():
+        raise ConfigError(f"{text}: expected {CAMERA}0, {CAMERA}1, ...; cameras count from 0.")
+    try:
+        return open_video(int(number), f"camera{number}")
+    except DataError as exc:
+        raise ConfigError(str(exc)) from exc
 
 
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key that puts ``img2`` before ``img10``."""
-    parts = re.split(r"(\d+)", name)
-    return tuple((0, int(part), part) if part.isdecimal() else (1, 0, part.casefold()) for part in parts)
-
-
-class _Search:
-    """Gathers image files, each once, and counts what it passes over."""
-
-    def __init__(self, exclude: Path | None) -> None:
-        self.exclude = exclude
-        self.found: dict[Path, Path] = {}
-        self.roots: list[Path] = []
-        self.folders: set[str] = set()
-        self.others = self.excluded = 0
-
-    def add(self, text: str) -> None:
-        """Take what one input names."""
-        path = Path(text)
-        if path.is_dir():
-            self.roots.append(path)
-            self._folder(path)
-        elif path.is_file():
-            self.roots.append(path.parent)
-            self.found.setdefault(path.resolve(), path)
-        elif glob.has_magic(text):
-            self._pattern(text)
-        else:
-            raise ConfigError(f"{text}: no such file or folder; expected an image, a folder or a glob pattern.")
-
-    def _pattern(self, text: str) -> None:
-        matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
-        if not matches:
-            raise ConfigError(
-                f"{text}: the pattern matches no file. Check it, and quote it so that the shell leaves it alone."
-            )
-        self.roots.append(_fixed_part(text))
-        suffix = Path(text).suffix
-        meant = bool(suffix) and not glob.has_magic(suffix)
-        for match in matches:
-            if match.is_dir():
-                self._folder(match)
-            else:
-                self._file(match, is_image=meant or _looks_like_image(match))
-
-    def _folder(self, folder: Path) -> None:
-        for parent, folders, files in os.walk(folder, followlinks=True):
-            real = os.path.realpath(parent)
-            if real in self.folders:  # reached before, through a link or another input
-                folders.clear()
-                continue
-            self.folders.add(real)
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in files:
-                if not name.startswith("."):
-                    self._file(Path(parent, name), is_image=_looks_like_image(Path(name)))
-
-    def _file(self, path: Path, *, is_image: bool) -> None:
-        resolved = path.resolve()
-        if not is_image:
-            self.others += 1
-        elif self.exclude is not None and resolved.is_relative_to(self.exclude.resolve()):
-            self.excluded += 1
-        else:
-            self.found.setdefault(resolved, path)
-
-    def named(self) -> tuple[SourceImage, ...]:
-        """The files with names relative to what all inputs share, in natural order."""
-        common = os.path.commonpath([os.path.abspath(root) for root in self.roots])
-        names = {path: Path(os.path.relpath(os.path.abspath(path), common)).as_posix() for path in self.found.values()}
-        images = [SourceImage(path, name) for path, name in names.items()]
-        return tuple(sorted(images, key=lambda image: natural_key(image.name)))
-
-    def passed_over(self, inputs: Sequence[str]) -> tuple[Finding, ...]:
-        """What was seen and not taken."""
-        told = {
-            "not-an-image-file": (self.others, f"{', '.join(inputs)}: file(s) without an image suffix"),
-            "output-not-input": (self.excluded, f"{self.exclude}: picture(s) of the output folder"),
-        }
-        return tuple(
-            Finding(code, "info", f"{what} passed over: {count}.") for code, (count, what) in told.items() if count
-        )
-
-
-def _looks_like_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
-
-
-def _fixed_part(pattern: str) -> Path:
-    """The folders of a pattern before its first wildcard."""
-    fixed = itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
-    return Path(*fixed)
+def _load_url(url: str) -> ImageRgb:
+    return decode_image(fetch(url), url.partition("?")[0])

@@ -12,8 +12,7 @@ from kpt_tools.config.export import ExportConfig
 from kpt_tools.entities import Instance, LabelMap, Report
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.inference.engine import ImageRgb
-from kpt_tools.inference.images import load_image
-from kpt_tools.inference.sources import find_images
+from kpt_tools.inference.sources import Sources
 from kpt_tools.stages.eval_truth import LOST, count_records, find_shards, records_of_run, truth_from_records
 
 SYNTHETIC_PICTURES = 8
@@ -110,14 +109,15 @@ def _count(shards: list[Path]) -> int:
 
 def _of_folder(folder: Path, wanted: int, report: Report) -> Pictures:
     """Pictures of a folder without annotations; those that cannot be read are reported and passed over."""
-    images = find_images([str(folder)]).images
-    chosen = [images[index] for index in sorted(_evenly(len(images), wanted))]
+    images = Sources([str(folder)])
+    positions = _evenly(images.count or 0, wanted)
+    chosen = [image for position, image in enumerate(images) if position in positions]
 
     def read() -> Iterator[Picture]:
         lost: list[str] = []
         for image in chosen:
             try:
-                rgb = load_image(image.path)
+                rgb = image.load()
             except DataError as exc:
                 lost.append(f"{exc} Passed over.")
                 continue

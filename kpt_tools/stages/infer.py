@@ -17,9 +17,8 @@ from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import read_json
 from kpt_tools.inference.decode import decode
 from kpt_tools.inference.engine import Engine, ImageRgb, RawDetections
-from kpt_tools.inference.images import load_image
 from kpt_tools.inference.sinks import CocoSink, CsvSink, coco_results, csv_table
-from kpt_tools.inference.sources import SourceImage, find_images
+from kpt_tools.inference.sources import SourceImage, Sources
 from kpt_tools.stages.engine_choice import EngineChoice, choose_engine
 from kpt_tools.stages.infer_ids import OutputIds, ids_from_annotations, numbered
 from kpt_tools.stages.pre_annotations import PreAnnotations
@@ -111,19 +110,20 @@ def infer(
         EngineError: the model cannot be loaded or run.
         MissingDependencyError: the engine's package is not installed.
     """
-    sources = find_images(config.inputs, exclude=config.out)
+    sources = Sources(config.inputs, exclude=config.out)
+    images = tuple(sources)
     choice = EngineChoice.of(engine) if engine else _choice(config, on_event)
     metadata = choice.metadata
-    ids = _ids(config, sources.images, metadata)
+    ids = _ids(config, images, metadata)
     pre_annotations = PreAnnotations(config, metadata) if config.to_coco_annotator else None
     _refuse_foreign(config.out)
     origin = known_origin(choice.folder)
-    report = Report([*sources.findings, *ids.findings, *choice.findings, *origin_findings(choice.folder, origin)])
+    report = Report([*sources.findings(), *ids.findings, *choice.findings, *origin_findings(choice.folder, origin)])
     with run_manifest(config.out, "infer", config, choice.files) as manifest:
         manifest["engine"] = choice.text
         on_event({"kind": "phase", "name": "loading the model"})
-        work = _Work(config, choice.open(), report, len(sources.images), pre_annotations, detect)
-        work.run(sources.images, ids, on_event)
+        work = _Work(config, choice.open(), report, len(images), pre_annotations, detect)
+        work.run(images, ids, on_event)
         result = work.result(choice)
         manifest["checkpoint"] = origin.to_dict() if origin else None
         manifest["images"] = result.images
@@ -169,7 +169,7 @@ class _Work:
                     prediction = self._detect(rgb, source.name)
                     self._check_size(prediction, ids)
                     self._write(prediction, ids, to_json, to_csv)
-                    if self.pre_annotations is not None:
+                    if self.pre_annotations is not None and source.path is not None:
                         self.pre_annotations.add(source.path, prediction, ids.image.get(source.name))
                     self.pictures.add(number, rgb, prediction)
                 on_event({"kind": "image", "done": number + 1, "total": self.total})
@@ -196,7 +196,7 @@ class _Work:
 
     def _load(self, source: SourceImage) -> ImageRgb | None:
         try:
-            return load_image(source.path)
+            return source.load()
         except DataError as exc:
             self.report.add(UNREADABLE, "error", f"{exc} Passed over.", image=source.name)
             return None

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from kpt_tools.errors import ConfigError
-from kpt_tools.inference.sources import find_images, natural_key
+from kpt_tools.inference.image_files import natural_key
+from kpt_tools.inference.sources import Sources
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def names(*inputs: str, exclude: Path | None = None) -> list[str]:
-    return [image.name for image in find_images(inputs, exclude=exclude).images]
+    return [image.name for image in Sources(inputs, exclude=exclude)]
 
 
 def test_folder_is_searched_in_natural_order(tree: Path) -> None:
@@ -28,7 +29,7 @@ def test_folder_is_searched_in_natural_order(tree: Path) -> None:
 
 
 def test_other_files_are_counted(tree: Path) -> None:
-    (finding,) = find_images([str(tree)]).findings
+    (finding,) = Sources([str(tree)]).findings()
     assert (finding.code, finding.severity) == ("not-an-image-file", "info")
     assert finding.message.endswith("passed over: 1.")
 
@@ -73,9 +74,9 @@ def test_output_folder_is_no_input(tree: Path) -> None:
     (out / "pictures" / "img2.jpg").write_bytes(b"x")
     assert "predictions/pictures/img2.jpg" in names(str(tree))
     for text in (str(tree), str(tree / "**" / "*.jpg")):
-        sources = find_images([text], exclude=out)
-        assert all("predictions" not in image.name for image in sources.images)
-        assert "output-not-input" in [finding.code for finding in sources.findings]
+        sources = Sources([text], exclude=out)
+        assert all("predictions" not in image.name for image in sources)
+        assert "output-not-input" in [finding.code for finding in sources.findings()]
     assert names(str(out / "pictures" / "img2.jpg"), exclude=out) == ["img2.jpg"]
 
 
@@ -94,7 +95,7 @@ def test_relative_input(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("gone", "gone: no such file or folder; expected an image, a folder or a glob pattern"),
+        ("gone", "gone: no such file or folder; expected an image, a folder, a glob pattern, a video"),
         ("gone*.jpg", "the pattern matches no file"),
         ("empty", "empty: no image found"),
     ],
