@@ -10,6 +10,11 @@ or, with no training on other data, from a model that is here already, such as t
 
     python benchmarks/bench_transfer.py --data FOLDER --pretrained pretrained_models/movenet_lightning --out runs/two
 
+or to a data set that has some of the same keypoints, which are kept by name: the 50 other pictures of sheep with seven of
+their keypoints, from the model of the first comparison (--pretrained runs/bench_transfer/source/run --template
+centernet_cpu_256_kpts --target-annotations FOLDER/sheep/annotations/val.coco.json --target-images FOLDER/sheep/images
+--keypoints eye ear tail l_fore_foot r_fore_foot l_hind_foot r_hind_foot).
+
 A run that is there already is not trained again, so a stopped benchmark goes on where it was. The last line is one
 JSON object with everything.
 """
@@ -65,7 +70,8 @@ class Run:
 
 def main() -> None:
     options = parse(None)
-    target = prepare(options, "target", options.target_annotations, options.target_images, options.val)
+    annotations = with_keypoints(options.target_annotations, options.keypoints, options.out / "target.json")
+    target = prepare(options, "target", annotations, options.target_images, options.val)
     checkpoint, source_result = source_model(options)
     runs = [
         measure(options, target, checkpoint, way, steps, seed)
@@ -97,6 +103,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--pretrained", type=Path, help="a model's folder to start from, instead of training one")
     parser.add_argument("--target-annotations", type=Path, help="COCO JSON; default: the mouse")
     parser.add_argument("--target-images", type=Path)
+    parser.add_argument("--keypoints", nargs="+", help="the target has these of its keypoints only; default: all")
     parser.add_argument("--val", type=float, default=0.5, help="share of the target's pictures to measure on")
     parser.add_argument("--template", help=f"default: {TEMPLATE}, or {PRETRAINED_TEMPLATE} with --pretrained")
     parser.add_argument("--set", dest="overrides", nargs="*", default=[], help="as in make-config, for all trainings")
@@ -114,6 +121,26 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.target_annotations = options.target_annotations or mouse / "annotations.json"
     options.target_images = options.target_images or mouse / "images"
     return options
+
+
+def with_keypoints(annotations: Path, names: Sequence[str] | None, out: Path) -> Path:
+    """The COCO JSON with these keypoints only; itself if none are named."""
+    if names is None:
+        return annotations
+    data = json.loads(annotations.read_text(encoding="utf-8"))
+    kept = {}
+    for category in data["categories"]:
+        if "keypoints" in category:
+            kept[category["id"]] = [category["keypoints"].index(name) for name in names]
+            category |= {"keypoints": list(names), "skeleton": []}
+    for annotation in data["annotations"]:
+        points = annotation["keypoints"]
+        values = [points[3 * index : 3 * index + 3] for index in kept[annotation["category_id"]]]
+        annotation["keypoints"] = [value for point in values for value in point]
+        annotation["num_keypoints"] = sum(point[2] > 0 for point in values)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(data), encoding="utf-8")
+    return out
 
 
 def prepare(options: argparse.Namespace, name: str, annotations: Path, images: Path, val: float) -> Path:

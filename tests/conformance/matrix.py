@@ -43,11 +43,18 @@ class Cell:
 
 
 # Where TensorFlow has wheels for that Python.
-CELLS = (
-    *(Cell(python, tensorflow) for tensorflow in ("2.21", "2.20") for python in ("3.10", "3.11", "3.12", "3.13")),
-    *(Cell("3.11", tensorflow) for tensorflow in ("2.19", "2.18", "2.17", "2.16", "2.15")),
-    Cell("3.12", "2.16"),
-    Cell("3.10", "2.15"),
+CELLS = tuple(
+    Cell(python, tensorflow)
+    for tensorflow, pythons in {
+        "2.21": ("3.10", "3.11", "3.12", "3.13"),
+        "2.20": ("3.10", "3.11", "3.12", "3.13"),
+        "2.19": ("3.10", "3.11", "3.12"),
+        "2.18": ("3.10", "3.11", "3.12"),
+        "2.17": ("3.10", "3.11", "3.12"),
+        "2.16": ("3.10", "3.11", "3.12"),
+        "2.15": ("3.10", "3.11"),
+    }.items()
+    for python in pythons
 )
 
 
