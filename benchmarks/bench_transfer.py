@@ -10,8 +10,8 @@ or, with no training on other data, from a model that is here already, such as t
 
     python benchmarks/bench_transfer.py --data FOLDER --pretrained pretrained_models/movenet_lightning --out runs/two
 
-or to a data set that has some of the same keypoints, which are kept by name: the 50 other pictures of sheep with seven of
-their keypoints, from the model of the first comparison (--pretrained runs/bench_transfer/source/run --template
+or to a data set that has some of the same keypoints, which are kept by name: the 50 other pictures of sheep with seven
+of their keypoints, from the model of the first comparison (--pretrained runs/bench_transfer/source/run --template
 centernet_cpu_256_kpts --target-annotations FOLDER/sheep/annotations/val.coco.json --target-images FOLDER/sheep/images
 --keypoints eye ear tail l_fore_foot r_fore_foot l_hind_foot r_hind_foot).
 
