@@ -169,6 +169,8 @@ class Detection:
         box_xywh_px: in the original image.
         keypoints_xys: x, y in pixels of the original image and a score 0..1, in the order of the
             class's own keypoints; empty for a class without keypoints.
+        track_id: number of the object over the pictures of a sequence, from 1; None where nothing was tracked, or
+            the object is seen for the first time.
     """
 
     class_id: int
@@ -176,6 +178,7 @@ class Detection:
     score: float
     box_xywh_px: BoxXywhPx
     keypoints_xys: tuple[tuple[float, float, float], ...] = ()
+    track_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,23 +212,40 @@ class Finding:
 
 @dataclass
 class Report:
-    """A collector of findings; the one mutable value, owned by the stage that fills it."""
+    """A collector of findings; the one mutable value, owned by the stage that fills it.
+
+    Attributes:
+        findings: those that were kept, in order of arrival.
+        limit: of each code keep at most so many; None: all.
+        left_out: how many of each code were not kept; they are counted like the others.
+    """
 
     findings: list[Finding] = field(default_factory=list)
+    limit: int | None = None
+    left_out: Counter[str] = field(default_factory=Counter)
+    _kept: Counter[str] = field(default_factory=Counter, repr=False)
 
     def add(
         self, code: str, severity: Severity, message: str, *, image: str = "", annotation_id: int | None = None
     ) -> None:
         """Append a finding."""
-        self.findings.append(Finding(code, severity, message, image, annotation_id))
+        self.extend([Finding(code, severity, message, image, annotation_id)])
 
     def extend(self, findings: Iterable[Finding]) -> None:
         """Append several findings."""
-        self.findings.extend(findings)
+        if self.limit is None:
+            self.findings.extend(findings)
+            return
+        for finding in findings:
+            if self._kept[finding.code] < self.limit:
+                self._kept[finding.code] += 1
+                self.findings.append(finding)
+            else:
+                self.left_out[finding.code] += 1
 
     def counts(self) -> dict[str, int]:
         """Number of findings per code, most frequent first."""
-        return dict(Counter(finding.code for finding in self.findings).most_common())
+        return dict((Counter(finding.code for finding in self.findings) + self.left_out).most_common())
 
     def of_severity(self, severity: Severity) -> list[Finding]:
         """The findings of one severity, in order of arrival."""
@@ -243,4 +263,5 @@ class Report:
             }
             for f in self.findings
         ]
-        return {"counts": self.counts(), "findings": rows}
+        left_out = {"not_listed": dict(self.left_out)} if self.left_out else {}
+        return {"counts": self.counts(), "findings": rows, **left_out}

@@ -18,7 +18,7 @@ _STAGING = ".kpt-tools-"
 
 
 @contextlib.contextmanager
-def atomic_open(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+def atomic_open(path: Path, mode: str = "wb", *, durable: bool = True) -> Iterator[IO[Any]]:
     """Open a temporary file beside `path`; it takes the place of `path` when the block ends well.
 
     If the block raises, `path` stays as it was and the temporary file is removed.
@@ -26,6 +26,8 @@ def atomic_open(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     Args:
         path: the file to write; missing parent folders are made.
         mode: ``"wb"`` or ``"w"`` (UTF-8).
+        durable: wait until the disk has the data, so that it outlives a power failure; not needed for one of
+            thousands of pictures that can be made again.
 
     Raises:
         ConfigError: the folder cannot be written to.
@@ -41,7 +43,8 @@ def atomic_open(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
         with os.fdopen(descriptor, mode, encoding=encoding) as handle:
             yield handle
             handle.flush()
-            os.fsync(handle.fileno())
+            if durable:
+                os.fsync(handle.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as exc:

@@ -29,6 +29,8 @@ _EXTRA_OF = {
     "onnxruntime": "onnx",
     "openvino": "openvino",
     "ai_edge_litert": "litert",
+    "trackers": "video",
+    "supervision": "video",
 }
 
 

@@ -133,8 +133,10 @@ def eval_command(**settings: object) -> None:
 @option(HeatmapInferConfig, "no_images", is_flag=True, help="Write no annotated pictures.")
 @option(HeatmapInferConfig, "contact_sheet", is_flag=True, help="Write a contact sheet of up to 24 pictures.")
 @option(HeatmapInferConfig, "to_coco_annotator", is_flag=True, help="Write pre_annotations.json for its import.")
+@option(HeatmapInferConfig, "max_frames", type=int, help="At most so many frames of each video and camera.")
+@option(HeatmapInferConfig, "overwrite", is_flag=True, help="Start anew instead of going on with an unfinished run.")
 def infer_command(**settings: object) -> int:
-    """Find points in INPUTS: images, folders or glob patterns (default: dataset/images)."""
+    """Find points in INPUTS: images, folders, patterns, videos, URLs or camera:0 (default: dataset/images)."""
     from rich.console import Console
 
     from kpt_tools.cli.findings import print_finding_lines

@@ -28,6 +28,7 @@ class ImageProgress:
         )
         self._task: TaskID | None = None
         self._begin = self._last_line = time.monotonic()
+        self._before = self._done = 0
 
     def __enter__(self) -> ImageProgress:
         self._bar.start()
@@ -40,7 +41,7 @@ class ImageProgress:
     def __call__(self, event: dict[str, Any]) -> None:
         """Show one event; unknown kinds are those of an export on the way."""
         if event["kind"] == "phase" and self._task is not None:
-            self._begin = time.monotonic()
+            self._begin, self._before = time.monotonic(), self._done
             self._bar.update(self._task, description=event["name"])
         elif event["kind"] == "note":
             self._console.print(event["text"], highlight=False, markup=False, soft_wrap=True)
@@ -49,7 +50,8 @@ class ImageProgress:
 
     def _image(self, task: TaskID, done: int, total: int | None) -> None:
         now = time.monotonic()
-        speed = f"{done / max(now - self._begin, 1e-9):.1f} images/s"
+        self._done = done
+        speed = f"{(done - self._before) / max(now - self._begin, 1e-9):.1f} images/s"
         of = str(total) if total is not None else "?"
         self._bar.update(task, completed=done, total=total, of=of, speed=speed)
         if not self._console.is_terminal and now - self._last_line > LINE_INTERVAL_S:

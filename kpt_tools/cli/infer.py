@@ -39,7 +39,7 @@ _MOST_CLASSES = 20
 @option(InferConfig, "min_score", type=float, help="Leave out detections below.")
 @option(InferConfig, "min_keypoint_score", type=float, help="Do not draw points below; the files keep them.")
 @option(InferConfig, "max_detections", type=int, help="Keep the best so many per image.")
-@option(InferConfig, "no_images", is_flag=True, help="Write no annotated pictures.")
+@option(InferConfig, "no_images", is_flag=True, help="Write no annotated pictures and videos.")
 @option(InferConfig, "contact_sheet", is_flag=True, help="Write a contact sheet of up to 24 pictures.")
 @option(InferConfig, "to_coco_annotator", is_flag=True, help="Write pre_annotations.json for coco-annotator's import.")
 @option(
@@ -48,8 +48,16 @@ _MOST_CLASSES = 20
 @option(
     InferConfig, "confident_keypoint_score", type=float, help="Points from here up become v = 2 there, others v = 1."
 )
+@option(InferConfig, "track", is_flag=True, help="Number objects over the frames of a video, or a folder's pictures.")
+@option(InferConfig, "max_frames", type=int, help="At most so many frames of each video and camera.")
+@option(InferConfig, "batch_size", type=int, help="Pictures at once; default: what suits the engine.")
+@option(InferConfig, "workers", type=int, help="Threads that decode and draw; default: one per core.")
+@option(InferConfig, "overwrite", is_flag=True, help="Start anew instead of going on with an unfinished run.")
 def command(**settings: object) -> int:
-    """Find boxes and keypoints in INPUTS: images, folders or glob patterns (default: dataset/images)."""
+    """Find boxes and keypoints in INPUTS: images, folders, glob patterns, videos, URLs of images, or camera:0.
+
+    Default: dataset/images. A run that was stopped or killed goes on when the same command is given again.
+    """
     from rich.console import Console
 
     from kpt_tools.cli.findings import print_finding_lines, print_notes
@@ -75,7 +83,9 @@ def result_table(result: InferResult) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    speed = result.images_per_second
+    from kpt_tools.stages.infer import FAILED
+
+    speed, whole = result.images_per_second, result.total_images_per_second
     table = Table(title=escape(f"Detections in {result.out}"), show_header=False)
     table.add_row("engine", escape(result.engine))
     table.add_row("images", str(result.images))
@@ -85,8 +95,13 @@ def result_table(result: InferResult) -> Table:
     if len(result.detections) > _MOST_CLASSES:
         table.add_row("classes without a detection", str(len(result.detections) - len(found)))
     table.add_row("images without a detection", str(result.empty))
-    table.add_row("images that failed", str(len(result.failed)))
+    table.add_row("images that failed", str(sum(result.counts.get(code, 0) for code in FAILED)))
+    if result.detected < result.images:
+        table.add_row("of these done by an earlier start", str(result.images - result.detected))
+    table.add_row("images/s (all but the start)", f"{whole:.1f}" if whole else "n/a")
     table.add_row("images/s (model alone)", f"{speed:.1f}" if speed else "n/a")
+    for video in result.videos:
+        table.add_row("annotated video", escape(str(video)))
     if result.pre_annotations:
         table.add_row("pre-annotations", escape(str(result.pre_annotations)))
     if result.contact_sheet:

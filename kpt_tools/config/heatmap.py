@@ -226,18 +226,20 @@ class HeatmapInferConfig:
     """Where to find points, with which model, and where the answers go.
 
     Attributes:
-        inputs: image files, folders or glob patterns.
+        inputs: image files, folders, glob patterns, videos, http(s) addresses of images, or cameras as "camera:0".
         model: run folder of `heatmap train`, or an exported folder.
-        out: folder for predictions.json, predictions.csv and pictures/.
+        out: folder for predictions.jsonl, predictions.json, predictions.csv, pictures/ and videos/.
         first: model that tells a model of crops where to look; None: the model itself, if it can.
         boxes: predictions.json of `kpt-tools infer` (or any COCO results with file_name): one search per box.
         annotations: a COCO JSON whose image and category ids predictions.json shall use.
         min_score: boxes below are left out.
         decoding: how heatmaps become points; None: what suits the model.
         min_keypoint_score: points below are not drawn; the files hold all points with their scores.
-        no_images: write no annotated pictures.
+        no_images: write no annotated pictures and videos.
         contact_sheet: also write contact_sheet.jpg with up to 24 of the pictures.
         to_coco_annotator: also write pre_annotations.json, which coco-annotator's importer keeps.
+        max_frames: at most so many frames of each video and camera; None: all, and of a camera until Ctrl-C.
+        overwrite: start anew where an unfinished run would be gone on with.
     """
 
     inputs: tuple[str, ...] = ("dataset/images",)
@@ -252,6 +254,8 @@ class HeatmapInferConfig:
     no_images: bool = False
     contact_sheet: bool = False
     to_coco_annotator: bool = False
+    max_frames: int | None = None
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant."""

@@ -22,6 +22,7 @@ DEFAULT_FPS = 25.0
 
 _PURPOSE = "reading and writing videos"
 _CODEC = "mp4v"
+_FFMPEG_QUIET = "-8"
 _MOST_FPS = 1000.0
 _BAD_COUNT = 10_000_000
 
@@ -83,6 +84,7 @@ def read_frames(video: Video) -> Iterator[Callable[[], ImageRgb]]:
 @contextlib.contextmanager
 def _opened(cv2: ModuleType, source: Path | int) -> Iterator[Any]:
     """An open `cv2.VideoCapture`; OpenCV's own complaints on stderr are held back."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
     logging = cv2.utils.logging
     level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     try:

@@ -93,8 +93,13 @@ def thumbnail(picture: Image.Image, side_px: int) -> Image.Image:
     return copy
 
 
-def save_picture(picture: Image.Image, path: Path) -> Path:
+def save_picture(picture: Image.Image, path: Path, *, durable: bool = True) -> Path:
     """Write a picture as JPEG or PNG, as the suffix of `path` says, atomically, and return the path.
+
+    Args:
+        picture: of any mode.
+        path: the file to write.
+        durable: see `kpt_tools.fsio.atomic_open`.
 
     Raises:
         ConfigError: another suffix, or the folder cannot be written to.
@@ -103,7 +108,7 @@ def save_picture(picture: Image.Image, path: Path) -> Path:
     if kind is None:
         raise ConfigError(f"{path}: pictures are written as {', '.join(_FORMATS)}; choose one of these suffixes.")
     options = {"quality": 92, "subsampling": 0} if kind == "JPEG" else {}
-    with atomic_open(path) as handle:
+    with atomic_open(path, durable=durable) as handle:
         picture.convert("RGB").save(handle, format=kind, **options)
     return path
 

@@ -12,14 +12,13 @@ from kpt_tools.config.heatmap import HeatmapInferConfig
 from kpt_tools.config.infer import InferConfig
 from kpt_tools.entities import Detection, Finding, ModelMetadata
 from kpt_tools.errors import ConfigError
-from kpt_tools.fsio import read_json, sha256_of, write_json
+from kpt_tools.fsio import sha256_of
 from kpt_tools.heatmap.finder import PointFinder, detection_of
 from kpt_tools.heatmap.spec import FILE_NAME, HeatmapSpec
 from kpt_tools.inference.engine import ImageRgb, RawDetections
 from kpt_tools.stages.heatmap_boxes import FoundBoxes
 from kpt_tools.stages.heatmap_model import finder_of, heatmap_folder
 from kpt_tools.stages.infer import InferResult, infer
-from kpt_tools.stages.run_manifest import FILE_NAME as MANIFEST_NAME
 from kpt_tools.stages.run_manifest import jsonable
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -126,11 +125,12 @@ def heatmap_infer(config: HeatmapInferConfig, on_event: OnEvent = lambda event: 
         no_images=config.no_images,
         contact_sheet=config.contact_sheet,
         to_coco_annotator=config.to_coco_annotator,
+        max_frames=config.max_frames,
+        overwrite=config.overwrite,
     )
-    result = infer(own, on_event, engine=detector, detect=detector.detect_named)
-    result = replace(result, findings=(*result.findings, *_findings(finder.engine.spec, boxes, config)))
-    _tell_manifest(config, result)
-    return result
+    told = _findings(finder.engine.spec, boxes, config)
+    result = infer(own, on_event, engine=detector, detect=detector.detect_named, more=_settings(config, told))
+    return replace(result, findings=(*result.findings, *told))
 
 
 def _findings(spec: HeatmapSpec, boxes: FoundBoxes | None, config: HeatmapInferConfig) -> list[Finding]:
@@ -144,14 +144,15 @@ def _findings(spec: HeatmapSpec, boxes: FoundBoxes | None, config: HeatmapInferC
     return []
 
 
-def _tell_manifest(config: HeatmapInferConfig, result: InferResult) -> None:
-    """Put what `infer` does not know into run.json: the heatmap settings, and checksums of the models."""
-    path = config.out / MANIFEST_NAME
-    content = read_json(path, what="run.json of this run")
+def _settings(config: HeatmapInferConfig, told: Sequence[Finding]) -> dict[str, Any]:
+    """What `infer` does not know and run.json shall hold: the heatmap settings, and checksums of models and boxes."""
     models = {"model": config.model, **({"first": config.first} if config.first else {})}
-    content["heatmap"] = {
-        "config": jsonable(config),
-        "models": {name: sha256_of(heatmap_folder(folder) / FILE_NAME) for name, folder in models.items()},
-        "findings": [finding.message for finding in result.findings],
+    files = {name: heatmap_folder(folder) / FILE_NAME for name, folder in models.items()}
+    files |= {"boxes": config.boxes} if config.boxes else {}
+    return {
+        "heatmap": {
+            "config": jsonable(config),
+            "sha256": {name: sha256_of(file) for name, file in files.items()},
+            "findings": [finding.message for finding in told],
+        }
     }
-    write_json(path, content)

@@ -1,42 +1,53 @@
-"""Which image and category ids predictions.json uses."""
+"""Which image and category ids the outputs of `infer` use."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from kpt_tools.entities import Dataset, Finding, LabelMap
+from kpt_tools.entities import Dataset, Finding, ImageRecord, LabelMap
 from kpt_tools.stages.class_match import match_classes
 
 
 @dataclass(frozen=True)
 class OutputIds:
-    """What predictions.json calls images and classes.
+    """What the outputs call images and classes.
 
     Attributes:
-        image: id by name.
         category: category id by class id of the model; classes that are not in it keep their own.
-        size_wh: width and height by name, as the annotations have them.
         left_out: class ids whose detections have no id there and stay out of predictions.json.
-        findings: which images have no id.
+        findings: what is to be told about classes.
+        annotated: the images of the annotations whose ids count; None: images are numbered 1, 2, 3 ...
     """
 
-    image: Mapping[str, int]
     category: Mapping[int, int] = field(default_factory=dict)
-    size_wh: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
     left_out: frozenset[int] = frozenset()
+    findings: tuple[Finding, ...] = ()
+    annotated: AnnotatedImages | None = None
+
+    def image(self, name: str, position: int) -> int | None:
+        """The id of the image of this name, the `position`-th (from 0) of all; None if it has none."""
+        if self.annotated is None:
+            return position + 1
+        known = self.annotated.of(name)
+        return known.id if known else None
+
+    def size_wh(self, name: str) -> tuple[int, int] | None:
+        """Its width and height as the annotations have them; None where they do not."""
+        known = self.annotated.of(name) if self.annotated else None
+        return (known.width, known.height) if known and (known.width or known.height) else None
+
+    def without_id(self, name: str) -> tuple[Finding, ...]:
+        """Why an image has no id, if it has none."""
+        if self.annotated is None or self.annotated.of(name) is not None:
+            return ()
+        return (self.annotated.unknown(name),)
 
 
-def numbered(names: Sequence[str]) -> OutputIds:
-    """Ids 1..N in the order of the images (unreadable ones keep theirs), and those of the label map."""
-    return OutputIds({name: number for number, name in enumerate(names, start=1)})
-
-
-def ids_from_annotations(path: Path, names: Sequence[str], label_map: LabelMap) -> OutputIds:
-    """The ids that a COCO JSON gives to images and classes of these names.
+def ids_from_annotations(path: Path, label_map: LabelMap) -> OutputIds:
+    """The ids that a COCO JSON gives to images and classes of its names.
 
     Raises:
         ConfigError: no such file; or a class of the model is not in it, or only in another case.
@@ -46,41 +57,43 @@ def ids_from_annotations(path: Path, names: Sequence[str], label_map: LabelMap) 
 
     dataset, _ = read_coco(path)
     category = {item.id: source_id for source_id, item in match_classes(dataset, label_map, str(path)).items()}
-    image, findings = image_ids(dataset, names, str(path))
-    size_of = {record.id: (record.width, record.height) for record in dataset.images}
-    sizes = {name: size_of[image_id] for name, image_id in image.items()}
     left_out = frozenset(item.id for item in label_map.items) - frozenset(category)
+    findings: tuple[Finding, ...] = ()
     if left_out:
         count = len(label_map.items)
         message = f"{path}: has {len(category)} of the model's {count} classes; detections of others are in the CSV."
-        findings.append(Finding("classes-without-id", "info", message))
-    return OutputIds(image, category, sizes, tuple(findings), left_out)
+        findings = (Finding("classes-without-id", "info", message),)
+    return OutputIds(category, left_out, findings, AnnotatedImages(dataset, str(path)))
 
 
-def image_ids(dataset: Dataset, names: Sequence[str], where: str) -> tuple[dict[str, int], list[Finding]]:
-    """Image id by name: the JSON's image of that file name, or the only one of that base name.
+class AnnotatedImages:
+    """The images of annotations by name: by file name, or by base name if only one has that."""
 
-    Args:
-        dataset: the JSON's images.
-        names: paths below the input folder.
-        where: the JSON's name, for messages.
+    def __init__(self, dataset: Dataset, where: str) -> None:
+        """Take the images of a JSON.
 
-    Returns:
-        The ids, and a warning for each name that has none or more than one.
-    """
-    exact: dict[str, list[int]] = defaultdict(list)
-    base: dict[str, list[int]] = defaultdict(list)
-    for image in dataset.images:
-        exact[image.file_name].append(image.id)
-        base[PurePosixPath(image.file_name).name].append(image.id)
-    ids: dict[str, int] = {}
-    findings = []
-    for name in names:
-        found = exact.get(name) or base.get(PurePosixPath(name).name, [])
-        if len(found) == 1:
-            ids[name] = found[0]
-        else:
-            what = f"{len(found)} images of this name" if found else "no image of this name"
-            message = f"{where}: has {what}: '{name}'; its detections are in the CSV, not in the JSON."
-            findings.append(Finding("image-without-id", "warning", message, name))
-    return ids, findings
+        Args:
+            dataset: what it holds.
+            where: its name, for messages.
+        """
+        self.where = where
+        self._exact: dict[str, list[ImageRecord]] = defaultdict(list)
+        self._base: dict[str, list[ImageRecord]] = defaultdict(list)
+        for image in dataset.images:
+            self._exact[image.file_name].append(image)
+            self._base[PurePosixPath(image.file_name).name].append(image)
+
+    def of(self, name: str) -> ImageRecord | None:
+        """The image of this path below the input folder; None if there is none, or no telling which."""
+        found = self._all(name)
+        return found[0] if len(found) == 1 else None
+
+    def unknown(self, name: str) -> Finding:
+        """Why there is none."""
+        found = self._all(name)
+        what = f"{len(found)} images of this name" if found else "no image of this name"
+        message = f"{self.where}: has {what}: '{name}'; its detections are in the CSV, not in the JSON."
+        return Finding("image-without-id", "warning", message, name)
+
+    def _all(self, name: str) -> list[ImageRecord]:
+        return self._exact.get(name) or self._base.get(PurePosixPath(name).name, [])

@@ -7,7 +7,7 @@ import dataclasses
 import importlib.metadata
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +53,20 @@ def jsonable(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def run_manifest(folder: Path, command: str, config: object, inputs: dict[str, Path]) -> Iterator[dict[str, Any]]:
+def run_manifest(
+    folder: Path, command: str, config: object, inputs: dict[str, Path], more: Mapping[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
     """Keep ``folder/run.json`` while the block runs; what the block puts into the yielded dict is stored too.
 
     The status is "running" until the block ends, then "ok", "failed" or "interrupted" (if the block put that
     there, or Ctrl-C ended it).
+
+    Args:
+        folder: the run folder; made if it is missing.
+        command: name of the command.
+        config: its settings.
+        inputs: files whose checksums are stored, by name.
+        more: stored from the beginning on, beside these.
 
     Raises:
         ConfigError: the folder cannot be written to.
@@ -71,6 +80,7 @@ def run_manifest(folder: Path, command: str, config: object, inputs: dict[str, P
         "config": jsonable(config),
         "inputs": {name: {"path": str(file), "sha256": sha256_of(file)} for name, file in inputs.items()},
         "versions": versions(),
+        **(more or {}),
     }
     write_json(path, content)
     begin = time.monotonic()

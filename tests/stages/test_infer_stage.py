@@ -12,7 +12,8 @@ from PIL import Image
 from kpt_tools.config.infer import InferConfig
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.inference.engine import Engine
-from kpt_tools.stages.infer import infer, picture_name
+from kpt_tools.stages.infer import infer
+from kpt_tools.stages.infer_pictures import picture_name
 
 
 def patch_picture(left: int = 40, top: int = 30, colour: tuple[int, int, int] = (255, 0, 0)) -> Image.Image:
@@ -79,6 +80,7 @@ def test_table_and_pictures(images: Path, tmp_path: Path, engine: Engine) -> Non
         "pictures/sub/a.png.jpg",
         "predictions.csv",
         "predictions.json",
+        "predictions.jsonl",
         "run.json",
     ]
     with Image.open(out / "pictures" / "img2.jpg") as picture:
@@ -178,18 +180,22 @@ def test_run_of_a_training_is_not_overwritten(images: Path, tmp_path: Path, engi
 class WrongEngine:
     """Speaks of a class that its metadata does not have."""
 
+    batch_size = 1
+
     def __init__(self, inner: Engine) -> None:
         self.metadata, self.inner = inner.metadata, inner
 
-    def detect(self, image: Any) -> Any:
-        return {**self.inner.detect(image), "detection_classes": np.array([5, 5])}
+    def detect_batch(self, images: Any) -> Any:
+        return [{**self.inner.detect(image), "detection_classes": np.array([5, 5])} for image in images]
 
 
 def test_failure_leaves_nothing_half_written(images: Path, tmp_path: Path, engine: Engine) -> None:
     out = tmp_path / "out"
     with pytest.raises(DataError, match="the model found class 5"):
         infer(config(images, out), engine=WrongEngine(engine))
-    assert not list(out.glob("*predictions*"))
+    assert sorted(path.name for path in out.iterdir() if path.is_file()) == ["predictions.jsonl", "run.json"]
+    lines = (out / "predictions.jsonl").read_text(encoding="utf-8")
+    assert [json.loads(line)["file_name"] for line in lines.splitlines()] == ["blue.png", "broken.jpg"], "whole lines"
     assert json.loads((out / "run.json").read_text())["status"] == "failed"
 
 
