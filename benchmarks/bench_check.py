@@ -13,7 +13,6 @@ import argparse
 import io
 import json
 import os
-import platform
 import resource
 import statistics
 import sys
@@ -23,10 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import machine
 from PIL import Image
-from PIL import __version__ as pillow_version
 
-from kpt_tools import __version__
 from kpt_tools.config.check import CheckConfig
 from kpt_tools.stages.check import check
 
@@ -88,15 +86,6 @@ def measure(folder: Path, workers: int) -> float:
     return seconds
 
 
-def processor() -> str:
-    """The processor's name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Throughput of kpt-tools check.")
     parser.add_argument("--count", type=int, default=2000)
@@ -114,10 +103,8 @@ def main() -> None:
             for workers in options.workers[:: 1 if turn % 2 == 0 else -1]:
                 times[workers].append(measure(Path(name), workers))
     rows = [row_of(workers, found, options.count) for workers, found in times.items()]
-    machine = {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform(),
-               "load_before": round(load, 2), "python": platform.python_version(), "numpy": np.__version__,
-               "pillow": pillow_version, "kpt-tools": __version__}  # fmt: skip
-    print(", ".join(f"{key} {value}" for key, value in machine.items()))
+    about = {**machine("kpt-tools", "numpy", "pillow"), "load_before": round(load, 2)}
+    print(", ".join(f"{key} {value}" for key, value in about.items()))
     print(f"{options.count} JPEGs of {width}x{height}, {total / options.count / 1024:.0f} KB each; "
           f"{options.repeats} runs of each, alternating")  # fmt: skip
     for row in rows:
@@ -127,7 +114,7 @@ def main() -> None:
     print(f"{rows[-1]['workers']} against {rows[0]['workers']}: {ratio} times as fast (ratio of the medians)")
     usage = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     peaks = [round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024)) for peak in usage]
-    result = {"benchmark": "check", "images": options.count, "size": options.size, "machine": machine, "runs": rows,
+    result = {"benchmark": "check", "images": options.count, "size": options.size, "machine": about, "runs": rows,
               "ratio_of_medians": ratio, "peak_memory_mb": {"main": peaks[0], "largest_worker": peaks[1]}}  # fmt: skip
     print(json.dumps(result))
 

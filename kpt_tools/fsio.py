@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -64,10 +64,10 @@ def staging_folder(parent: Path) -> Iterator[Path]:
         ConfigError: `parent` cannot be written to.
         KptToolsError: the file system refused the data (disk full, for example).
     """
-    import psutil  # not needed by commands that only read
-
     make_folder(parent)
     for stale in parent.glob(f"{_STAGING}*"):
+        import psutil  # rarely needed
+
         owner = stale.name.removeprefix(_STAGING).partition("-")[0]
         if not (owner.isdecimal() and psutil.pid_exists(int(owner))):
             shutil.rmtree(stale, ignore_errors=True)
@@ -124,6 +124,10 @@ def write_json(path: Path, value: object, *, indent: int | None = 2) -> Path:
     Raises:
         DataError: it holds NaN or an infinite number, which JSON cannot.
     """
+    return write_text(path, _json_text(value, path, indent) + "\n")
+
+
+def _json_text(value: object, path: Path, indent: int | None) -> str:
     try:
         text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     except ValueError as exc:
@@ -131,9 +135,26 @@ def write_json(path: Path, value: object, *, indent: int | None = 2) -> Path:
             f"{path}: not written, a number to be written is NaN or infinite, which JSON cannot hold; expected finite "
             "numbers. kpt-tools check tells where, kpt-tools repair takes them out."
         ) from exc
-    if not text.isascii():
-        text = text if _is_unicode(text) else json.dumps(value, indent=indent, allow_nan=False)
-    return write_text(path, text + "\n")
+    if text.isascii() or _is_unicode(text):
+        return text
+    return json.dumps(value, indent=indent, allow_nan=False)
+
+
+def write_json_rows(path: Path, lists: Mapping[str, Iterable[object]]) -> Path:
+    """`write_json` without indentation, of an object of lists; entries are written as they come.
+
+    Raises:
+        DataError: an entry holds NaN or an infinite number, which JSON cannot.
+    """
+    with atomic_open(path, "w") as handle:
+        before = "{"
+        for key, rows in lists.items():
+            handle.write(f"{before}{json.dumps(key)}: [")
+            before = "], "
+            for number, row in enumerate(rows):
+                handle.write((", " if number else "") + _json_text(row, path, indent=None))
+        handle.write("]}\n")
+    return path
 
 
 def _is_unicode(text: str) -> bool:

@@ -5,20 +5,23 @@ Reads both exporters of coco-annotator, Roboflow and plain COCO. Raw dicts stop 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from kpt_tools.annotations.coco_categories import parse_categories
 from kpt_tools.annotations.coco_objects import parse_object
 from kpt_tools.annotations.codes import finding
+from kpt_tools.annotations.json_rows import FileList, OnChunk, nobody, read_rows
 from kpt_tools.annotations.json_values import as_int, as_text, shown
 from kpt_tools.entities import Category, Dataset, ImageRecord, Instance, Report
 from kpt_tools.errors import DataError
-from kpt_tools.fsio import read_json
 
 MAX_SIDE_PX = 10_000_000
 """No picture is larger; a number beyond is a mistake."""
+Keep = Callable[[Instance], int | None]
+"""Takes an instance, unless it has one of the same id already: then it returns the image id of that one."""
 _ROOT_LISTS = ("images", "categories", "annotations")
 
 
@@ -29,7 +32,24 @@ def read_coco(path: Path) -> tuple[Dataset, Report]:
         ConfigError: there is no such file, or it cannot be read.
         DataError: it is not JSON, or not COCO.
     """
-    return parse_coco(read_json(path, what="COCO JSON"), str(path))
+    table = _Table()
+    dataset, report = stream_coco(path, table.add)
+    return replace(dataset, instances=table.instances()), report
+
+
+def stream_coco(path: Path, keep: Keep, on_chunk: OnChunk = nobody) -> tuple[Dataset, Report]:
+    """`read_coco` with the instances handed over one by one, instead of in the `Dataset`, which has none.
+
+    Args:
+        path: the JSON file.
+        keep: takes an instance, unless it has one of that id, whose image id it returns then.
+        on_chunk: called for each mebibyte read.
+
+    Raises:
+        ConfigError: there is no such file, or it cannot be read.
+        DataError: it is not JSON, or not COCO.
+    """
+    return _parse(read_rows(path, _ROOT_LISTS, what="COCO JSON", on_chunk=on_chunk), str(path), keep)
 
 
 def parse_coco(raw: object, source: str) -> tuple[Dataset, Report]:
@@ -45,17 +65,37 @@ def parse_coco(raw: object, source: str) -> tuple[Dataset, Report]:
     Raises:
         DataError: not COCO at all: no object, or one of its three lists is missing.
     """
+    table = _Table()
+    dataset, report = _parse(raw, source, table.add)
+    return replace(dataset, instances=table.instances()), report
+
+
+class _Table:
+    """Instances in memory, each id once."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Instance] = {}
+
+    def add(self, instance: Instance) -> int | None:
+        kept = self._by_id.setdefault(instance.id, instance)
+        return None if kept is instance else kept.image_id
+
+    def instances(self) -> tuple[Instance, ...]:
+        return tuple(self._by_id.values())
+
+
+def _parse(raw: object, source: str, keep: Keep) -> tuple[Dataset, Report]:
     root = root_lists(raw, source)
     name = PurePath(source).name
     report = Report()
     images = _parse_images(root["images"], name, report)
-    found = parse_categories(root["categories"], root["annotations"], name, report)
-    instances = _parse_objects(root["annotations"], images, found.by_id, name, report)
-    _note_unused(found.categories, instances, name, report)
-    return Dataset(tuple(images.values()), found.categories, instances, source), report
+    found = parse_categories(list(root["categories"]), root["annotations"], name, report)
+    used = _parse_objects(root["annotations"], images, found.by_id, name, report, keep)
+    _note_unused(found.categories, used, name, report)
+    return Dataset(tuple(images.values()), found.categories, (), source), report
 
 
-def root_lists(raw: object, source: str) -> dict[str, list[Any]]:
+def root_lists(raw: object, source: str) -> dict[str, Any]:
     """The three lists of a COCO file.
 
     Raises:
@@ -67,7 +107,7 @@ def root_lists(raw: object, source: str) -> dict[str, list[Any]]:
             f"{', '.join(_ROOT_LISTS)}. Export it from coco-annotator as COCO."
         )
     for key in _ROOT_LISTS:
-        if not isinstance(raw.get(key), list):
+        if not isinstance(raw.get(key), list | FileList):
             what = f"'{key}' is {_kind(raw[key])}" if key in raw else f"there is no '{key}'"
             raise DataError(
                 f"{source}: {what}; expected a COCO object with the lists {', '.join(_ROOT_LISTS)}. "
@@ -81,7 +121,7 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "a number")
 
 
-def _parse_images(rows: Sequence[object], source: str, report: Report) -> dict[int, ImageRecord]:
+def _parse_images(rows: Iterable[object], source: str, report: Report) -> dict[int, ImageRecord]:
     images: dict[int, ImageRecord] = {}
     for index, row in enumerate(rows):
         image = _parse_image(row, f"{source}: images[{index}]", report)
@@ -123,44 +163,44 @@ def _parse_image(row: object, where: str, report: Report) -> ImageRecord | None:
 
 
 def _parse_objects(
-    rows: Sequence[object],
+    rows: Iterable[object],
     images: dict[int, ImageRecord],
     category_by_id: dict[int, Category],
     source: str,
     report: Report,
-) -> tuple[Instance, ...]:
-    instances: dict[int, Instance] = {}
+    keep: Keep,
+) -> set[int]:
+    """Hand all usable objects over; ids of the categories that have any."""
+    used: set[int] = set()
+    with_points = uncounted = 0
     for index, row in enumerate(rows):
         if not isinstance(row, dict):
             message = f"{source}: annotations[{index}]: is {_kind(row)}; expected an object. Left out."
             report.extend([finding("entry-not-object", message)])
             continue
+        if row.get("keypoints"):
+            with_points += 1
+            uncounted += row.get("num_keypoints") is None
         instance = parse_object(row, index, images, category_by_id, source, report)
         if instance is None:
             continue
-        if instance.id in instances:
-            message = (
-                f"{source}: annotations[{index}]: id {instance.id} is already that of an object of image "
-                f"{instances[instance.id].image_id}; expected an id of its own. Left out."
-            )
-            image = images[instance.image_id].file_name
-            report.extend([finding("annotation-id-duplicate", message, image=image, annotation_id=instance.id)])
+        known = keep(instance)
+        if known is None:
+            used.add(instance.category_id)
             continue
-        instances[instance.id] = instance
-    _note_uncounted(rows, source, report)
-    return tuple(instances.values())
-
-
-def _note_uncounted(rows: Sequence[object], source: str, report: Report) -> None:
-    with_points = [row for row in rows if isinstance(row, dict) and row.get("keypoints")]
-    uncounted = sum(row.get("num_keypoints") is None for row in with_points)
+        message = (
+            f"{source}: annotations[{index}]: id {instance.id} is already that of an object of image "
+            f"{known}; expected an id of its own. Left out."
+        )
+        image = images[instance.image_id].file_name
+        report.extend([finding("annotation-id-duplicate", message, image=image, annotation_id=instance.id)])
     if uncounted:
-        message = f"{source}: {uncounted} of {len(with_points)} objects with keypoints have no num_keypoints. Counted."
+        message = f"{source}: {uncounted} of {with_points} objects with keypoints have no num_keypoints. Counted."
         report.extend([finding("num-keypoints-absent", message)])
+    return used
 
 
-def _note_unused(categories: Sequence[Category], instances: Sequence[Instance], source: str, report: Report) -> None:
-    used = {instance.category_id for instance in instances}
+def _note_unused(categories: Sequence[Category], used: set[int], source: str, report: Report) -> None:
     for category in categories:
         if category.id not in used:
             message = f"{source}: category '{category.name}' has no objects; it keeps its place in the label map."
@@ -176,6 +216,17 @@ def to_coco(dataset: Dataset) -> dict[str, Any]:
         "images": [_image_dict(image) for image in dataset.images],
         "categories": [_category_dict(category) for category in dataset.categories],
         "annotations": [_object_dict(instance) for instance in dataset.instances],
+    }
+
+
+def coco_rows(
+    images: Iterable[ImageRecord], categories: Sequence[Category], instances: Iterable[Instance]
+) -> dict[str, Iterable[dict[str, Any]]]:
+    """`to_coco` with lists that are made while they are read."""
+    return {
+        "images": map(_image_dict, images),
+        "categories": map(_category_dict, categories),
+        "annotations": map(_object_dict, instances),
     }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from kpt_tools.annotations.codes import finding
@@ -25,21 +26,21 @@ class Categories:
     by_id: dict[int, Category]
 
 
-def parse_categories(rows: Sequence[object], annotations: Sequence[object], source: str, report: Report) -> Categories:
-    """Read the classes; `annotations` tells which of them are used.
+def parse_categories(rows: Sequence[object], annotations: Iterable[object], source: str, report: Report) -> Categories:
+    """Read the classes; `annotations` tells which of them are used, and is looked at only where that matters.
 
     Roboflow's super-category (no keypoints, no objects, named by another class as its supercategory) is left out.
     """
     by_id: dict[int, Category] = {}
     by_name: dict[str, Category] = {}
-    used = {as_int(row.get("category_id")) for row in annotations if isinstance(row, dict)}
+    used = cache(lambda: {as_int(row.get("category_id")) for row in annotations if isinstance(row, dict)})
     supers = {row.get("supercategory") for row in rows if isinstance(row, dict) and as_text(row.get("supercategory"))}
     seen: set[int] = set()
     for index, row in enumerate(rows):
         category = _parse_category(row, f"{source}: categories[{index}]", seen, report)
         if category is None:
             continue
-        if category.name in supers and not category.keypoints and category.id not in used:
+        if category.name in supers and not category.keypoints and category.id not in used():
             message = f"{source}: category '{category.name}' (id {category.id}) is a mere super-category. Left out."
             report.extend([finding("category-super-dropped", message)])
             continue

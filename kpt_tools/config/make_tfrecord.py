@@ -9,6 +9,8 @@ from kpt_tools.config.checks import check_choice, check_padding, check_share
 from kpt_tools.errors import ConfigError
 
 VERIFY = ("structure", "full")
+MIN_SIDE = 16
+"""In pixels: no network works on smaller pictures."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class MakeTfrecordConfig:
         box_padding: share of the longer side of the keypoints' extent that such a box gets on each side.
         keep_empty: keep images without objects as background; otherwise they are left out.
         verify: "structure" trusts whole image headers, "full" decodes every pixel.
+        max_side: the longer side of stored pictures at most, in pixels; None: they are stored as they are.
+        workers: threads that read and convert images, and processes that decode them for verify; None: one per core.
         strict: stop before anything is written if a finding is an error or a warning.
     """
 
@@ -47,6 +51,8 @@ class MakeTfrecordConfig:
     box_padding: float = 0.15
     keep_empty: bool = False
     verify: str = "structure"
+    max_side: int | None = None
+    workers: int | None = None
     strict: bool = False
 
     def __post_init__(self) -> None:
@@ -56,6 +62,10 @@ class MakeTfrecordConfig:
         check_choice("--verify", self.verify, VERIFY)
         if self.shards is not None and self.shards < 1:
             raise ConfigError(f"--shards is {self.shards}; expected a number from 1 up.")
+        if self.max_side is not None and self.max_side < MIN_SIDE:
+            raise ConfigError(f"--max-side is {self.max_side}; expected a number of pixels from {MIN_SIDE} up.")
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"--workers is {self.workers}; expected a number from 1 up.")
         if self.val_images is not None and self.val_annotations is None:
             raise ConfigError("--val-images needs --val-annotations, the JSON of those images.")
         if self.val_annotations is not None and self.group_by is not None:

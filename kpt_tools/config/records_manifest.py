@@ -45,8 +45,10 @@ class RecordsManifest:
         label_map: path of the label map; relative paths count from the manifest's folder.
         categories: classes in label-map order; `id` is the label-map id (1..C).
         splits: "train", and "val" where there is one.
-        median_image_hw: height and width in pixels of the median image.
+        median_image_hw: height and width in pixels of the median image, as it is stored.
         source: paths and SHA-256 of the JSON files, options of the run, versions.
+        max_side: what the longer side of stored pictures was limited to, in pixels; None: they are as they were.
+        reduced_images: number of pictures that are stored smaller for it.
     """
 
     label_map: str
@@ -54,6 +56,8 @@ class RecordsManifest:
     splits: dict[str, SplitRecords]
     median_image_hw: tuple[int, int]
     source: dict[str, Any]
+    max_side: int | None = None
+    reduced_images: int = 0
 
     def write(self, folder: Path) -> Path:
         """Write ``folder/manifest.json`` and return its path."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from kpt_tools.entities import ImageRecord, Instance, KeypointXyv, LabelMap, LabelMapItem
 from kpt_tools.errors import DataError
-from kpt_tools.records.example_proto import ExampleBuilder
+from kpt_tools.records.example_proto import ExampleBuilder, Parts
 
 _UNLABELLED: KeypointXyv = (0.0, 0.0, 0)
 
@@ -20,14 +20,31 @@ _UNLABELLED: KeypointXyv = (0.0, 0.0, 0)
 def encode_example(
     image: ImageRecord, encoded: bytes, image_format: str, instances: Sequence[Instance], label_map: LabelMap
 ) -> bytes:
+    """Serialize one sample; see `encode_parts`."""
+    digest = hashlib.sha256(encoded).hexdigest()
+    return b"".join(encode_parts(image, encoded, digest, image_format, instances, label_map))
+
+
+def encode_parts(
+    image: ImageRecord,
+    encoded: bytes,
+    sha256: str,
+    image_format: str,
+    instances: Sequence[Instance],
+    label_map: LabelMap,
+) -> Parts:
     """Serialize one sample.
 
     Args:
         image: upright size, file name and id.
         encoded: JPEG or PNG bytes.
+        sha256: of `encoded`, in hex.
         image_format: "jpeg" or "png".
         instances: with boxes inside the image; `category_id` is the label-map id.
         label_map: classes and slots.
+
+    Returns:
+        The record in three pieces; the second is `encoded`.
 
     Raises:
         DataError: an object has no box, a class that the label map lacks, or another number of keypoints than it.
@@ -37,15 +54,14 @@ def encode_example(
     builder.add_ints("image/width", [image.width])
     builder.add_bytes("image/filename", [image.file_name])
     builder.add_bytes("image/source_id", [str(image.id)])
-    builder.add_bytes("image/key/sha256", [hashlib.sha256(encoded).hexdigest()])
-    builder.add_bytes("image/encoded", [encoded])
+    builder.add_bytes("image/key/sha256", [sha256])
     builder.add_bytes("image/format", [image_format])
     items = [_item_of(instance, image, label_map) for instance in instances]
     _add_boxes(builder, image, instances)
     _add_classes(builder, instances, items)
     if label_map.num_keypoints:
         _add_keypoints(builder, image, instances, label_map)
-    return builder.serialize()
+    return builder.serialize_around(encoded)
 
 
 def _item_of(instance: Instance, image: ImageRecord, label_map: LabelMap) -> LabelMapItem:

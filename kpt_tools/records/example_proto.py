@@ -6,7 +6,7 @@ whichever is imported first. Schema: tensorflow/core/example/{example,feature}.p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 
 from kpt_tools.errors import DataError
 
+PICTURE = "image/encoded"
 _Field = descriptor_pb2.FieldDescriptorProto
 _LISTS = {"bytes_list": "BytesList", "float_list": "FloatList", "int64_list": "Int64List"}
 _VALUE_TYPES = {"BytesList": _Field.TYPE_BYTES, "FloatList": _Field.TYPE_FLOAT, "Int64List": _Field.TYPE_INT64}
@@ -58,6 +59,10 @@ def _add_message_field(message: Any, name: str, number: int, type_name: str) -> 
     )
 
 
+Parts = tuple[bytes, bytes, bytes]
+"""A record in three pieces, the middle one a picture; joined they are the record."""
+
+
 class ExampleBuilder:
     """Collects features; the same ones always give the same bytes."""
 
@@ -87,9 +92,60 @@ class ExampleBuilder:
         data: bytes = self._message.SerializeToString(deterministic=True)
         return data
 
+    def serialize_around(self, value: bytes) -> Parts:
+        """What `serialize` gives after ``add_bytes("image/encoded", [value])``, in pieces: `value` is not copied.
 
-def parse_example(data: bytes, where: str) -> dict[str, list[Any]]:
-    """Feature name to its values.
+        Raises:
+            ValueError: a feature comes before it in the order of names.
+        """
+        name = PICTURE
+        if any(other <= name for other in self._feature):
+            raise ValueError(f"{name} is not the first of {sorted(self._feature)}")
+        rest: bytes = self._message.features.SerializeToString(deterministic=True)
+        head = _field(1, len(value))  # from the inside out: value, BytesList, Feature, entry of the map, Features
+        head = _field(1, len(head) + len(value)) + head
+        head = _field(1, len(name.encode())) + name.encode() + _field(2, len(head) + len(value)) + head
+        head = _field(1, len(head) + len(value)) + head
+        return _field(1, len(head) + len(value) + len(rest)) + head, value, rest
+
+
+def _field(number: int, length: int) -> bytes:
+    """The tag of a length-delimited field, and its length. Source: the Protocol Buffers wire format."""
+    found = bytearray([number << 3 | 2])
+    while length > 0x7F:
+        found.append(length & 0x7F | 0x80)
+        length >>= 7
+    found.append(length)
+    return bytes(found)
+
+
+def _length(data: bytes, position: int) -> tuple[int, int]:
+    """The length of the field at `position`, and where its content begins. Raises IndexError at the end of `data`."""
+    value, shift = 0, 0
+    while True:
+        position += 1
+        value |= (data[position] & 0x7F) << shift
+        if data[position] < 0x80:
+            return value, position + 1
+        shift += 7
+
+
+def without_picture(data: bytes) -> bytes:
+    """An Example without its first feature, if that is ``image/encoded``: the rest is read without copying it."""
+    try:
+        _, features = _length(data, 0)
+        length, entry = _length(data, features)
+        _, key = _length(data, entry)
+    except IndexError:
+        return data
+    if not data.startswith(PICTURE.encode(), key) or data[key + len(PICTURE)] != (2 << 3 | 2):
+        return data
+    rest = data[entry + length :]
+    return _field(1, len(rest)) + rest
+
+
+def parse_example(data: bytes, where: str, wanted: Collection[str] | None = None) -> dict[str, list[Any]]:
+    """Feature name to its values; of `wanted` features only, if any are named.
 
     Raises:
         DataError: `data` is no ``tf.train.Example``; `where` names file and record.
@@ -101,6 +157,8 @@ def parse_example(data: bytes, where: str) -> dict[str, list[Any]]:
         raise DataError(f"{where}: not a tf.train.Example. Write the records again with make-tfrecord.") from exc
     found = {}
     for name, feature in message.features.feature.items():
+        if wanted is not None and name not in wanted:
+            continue
         kind = feature.WhichOneof("kind")
         found[name] = list(getattr(feature, kind).value) if kind else []
     return found

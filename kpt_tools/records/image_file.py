@@ -7,14 +7,18 @@ JPEG as JPEG (quality 95, no chroma subsampling), everything else as PNG.
 from __future__ import annotations
 
 import io
+import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kpt_tools.annotations.codes import finding
 from kpt_tools.annotations.orientation import upright_size
+from kpt_tools.annotations.scaling import reduced_size
 from kpt_tools.entities import Finding
+from kpt_tools.records.image_bytes import ImageBytes
 from kpt_tools.records.image_structure import SUFFIX_FORMAT, Structure, jpeg_structure, png_structure, sniff
 from kpt_tools.records.pixels import to_8_bit
 
@@ -35,13 +39,15 @@ class LoadedImage:
     """An image ready for a record.
 
     Attributes:
-        encoded: the bytes to store; empty if the image cannot be used.
+        encoded: the bytes to store; empty if the image cannot be used, or was only looked at.
         format: "jpeg" or "png".
-        width: of the upright picture, in pixels.
-        height: of the upright picture, in pixels.
+        width: of the upright picture as it is stored, in pixels.
+        height: of the upright picture as it is stored, in pixels.
         moved_by: EXIF orientation that the annotated coordinates must be moved by; 1 where they already fit.
         raw_wh: width and height of the pixels as they lie in the file.
         findings: what was found.
+        num_bytes: size of its file; 0 if the image cannot be used.
+        upright_wh: width and height of the upright picture before it was reduced.
     """
 
     encoded: bytes = b""
@@ -51,11 +57,18 @@ class LoadedImage:
     moved_by: int = 1
     raw_wh: tuple[int, int] = (0, 0)
     findings: tuple[Finding, ...] = ()
+    num_bytes: int = 0
+    upright_wh: tuple[int, int] = (0, 0)
 
     @property
     def usable(self) -> bool:
         """Whether it can go into a record."""
-        return bool(self.encoded)
+        return self.num_bytes > 0
+
+    @property
+    def reduced(self) -> bool:
+        """Whether it is stored smaller than it is."""
+        return self.upright_wh != (self.width, self.height)
 
 
 class _Unusable(Exception):
@@ -73,6 +86,7 @@ def load_image(
     name: str = "",
     verify: Verify = "structure",
     encode: bool = True,
+    max_side: int | None = None,
 ) -> LoadedImage:
     """Read, check and, where needed, convert one image file. Never raises for what the file holds.
 
@@ -82,54 +96,153 @@ def load_image(
         name: what messages call it; its path by default.
         verify: "structure" trusts whole headers, "full" decodes every pixel.
         encode: False leaves the last step out (converting): `encoded` then holds the file's own bytes.
+        max_side: the longer side of the stored picture at most, in pixels; None: as it is.
     """
-    name = name or str(path)
+    how = _How(expected_wh, name or str(path), path.suffix.lower(), verify, encode, True, max_side)
+    return _load(lambda: ImageBytes(path, whole=True), how)
+
+
+def look_at_image(
+    path: Path,
+    expected_wh: tuple[int, int],
+    *,
+    name: str = "",
+    verify: Verify = "structure",
+    max_side: int | None = None,
+) -> LoadedImage:
+    """Check one image file, and read of it no more than that takes; `encoded` stays empty. See `load_image`."""
+    how = _How(expected_wh, name or str(path), path.suffix.lower(), verify, False, False, max_side)
+    return _load(lambda: ImageBytes(path), how)
+
+
+def load_bytes(
+    data: bytes,
+    expected_wh: tuple[int, int],
+    *,
+    name: str,
+    suffix: str,
+    verify: Verify = "structure",
+    max_side: int | None = None,
+) -> LoadedImage:
+    """`load_image` of a file that is in memory; `suffix` is the ending of its name."""
+    how = _How(expected_wh, name, suffix.lower(), verify, True, True, max_side)
+    return _load(lambda: ImageBytes.of(data), how)
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What is wanted of an image; `keep`: whether its bytes are."""
+
+    expected_wh: tuple[int, int]
+    name: str
+    suffix: str
+    verify: Verify
+    encode: bool
+    keep: bool
+    max_side: int | None
+
+
+def _load(source: Callable[[], ImageBytes], how: _How) -> LoadedImage:
     findings: list[Finding] = []
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of what the findings tell
-            return _Loader(path, name, expected_wh, findings).load(verify, encode)
+        with _QUIET:
+            return _Loader(_read(source), how, findings).load()
     except _Unusable as exc:
-        findings.append(finding(exc.code, f"{name}: {exc}", image=name))
+        findings.append(finding(exc.code, f"{how.name}: {exc}", image=how.name))
         return LoadedImage(findings=tuple(findings))
+
+
+class _Quiet:
+    """Ignores warnings while any thread is inside: Pillow warns of what the findings tell."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.simplefilter("ignore")
+
+    def __exit__(self, *exc: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._caught.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
 
 
 class _Loader:
     """The steps of `load_image`, with what they share."""
 
-    def __init__(self, path: Path, name: str, expected_wh: tuple[int, int], findings: list[Finding]) -> None:
-        self.name = name
-        self.suffix = path.suffix.lower()
-        self.expected_wh = expected_wh
+    def __init__(self, source: ImageBytes, how: _How, findings: list[Finding]) -> None:
+        self.name = how.name
+        self.suffix = how.suffix
+        self.expected_wh = how.expected_wh
         self.findings = findings
-        self.data = _read(path)
-        self.kind = sniff(self.data)
+        self.how = how
+        self.source = source
+        self.kind = sniff(source.head)
 
-    def load(self, verify: Verify, encode: bool) -> LoadedImage:
+    def load(self) -> LoadedImage:
         structure = self._structure()
-        image = _open(self.data)
+        width, height = structure.wh
+        if 0 < width * height <= MAX_PIXELS and self.how.verify == "structure" and not self._reduces(width, height):
+            return self._plain_jpeg(structure.wh)
+        # Pillow needs no more than the headers to tell what a JPEG is.
+        image = _open(self.source.head if self.kind == "jpeg" else self.source.whole())
         format_name = "JPEG" if self.kind == "jpeg" else str(image.format)
         self._tell_suffix(format_name)
         orientation = _orientation(image, self.kind, structure)
         raw_wh = _raw_size(image)
         moved_by = self._match_size(raw_wh, orientation)
-        must_convert = self._tell_conversions(image, format_name, structure, orientation, moved_by)
-        encoded, stored = self.data, self.kind or "png"
-        if must_convert or verify == "full":
+        convert = self._tell_conversions(image, format_name, structure, orientation, moved_by)
+        upright_wh = upright_size(orientation, *raw_wh)
+        encoded, stored = self._stored(image, convert, upright_wh), self.kind or "png"
+        return self._loaded(encoded, stored, upright_wh, moved_by, raw_wh)
+
+    def _reduces(self, width: int, height: int) -> bool:
+        return reduced_size(width, height, self.how.max_side) != (width, height)
+
+    def _stored(self, image: Image.Image, convert: bool, upright_wh: tuple[int, int]) -> bytes:
+        """What goes into the record; decodes the picture where it is converted, or to be verified."""
+        how, smaller = self.how, self._reduces(*upright_wh)
+        if convert or how.verify == "full" or (smaller and how.encode):
+            image = _open(self.source.whole()) if self.kind == "jpeg" else image
+            if smaller and how.verify != "full":
+                _draft(image, max(reduced_size(*upright_wh, how.max_side)))
             pixels = _upright_pixels(image)
-            if must_convert and encode:
-                encoded = _encode(pixels, self.kind)
-        width, height = upright_size(orientation, *raw_wh)
-        return LoadedImage(encoded, stored, width, height, moved_by, raw_wh, tuple(self.findings))
+            if how.encode and (convert or smaller):
+                return _encode(_reduced(pixels, reduced_size(*upright_wh, how.max_side)), self.kind)
+        return self.source.whole() if how.keep else b""
+
+    def _plain_jpeg(self, wh: tuple[int, int]) -> LoadedImage:
+        """A JPEG whose headers tell all there is to know, so that Pillow is not needed."""
+        self._tell_suffix("JPEG")
+        self._match_size(wh, 1)
+        return self._loaded(self.source.whole() if self.how.keep else b"", "jpeg", wh, 1, wh)
+
+    def _loaded(
+        self, encoded: bytes, stored: str, upright_wh: tuple[int, int], moved_by: int, raw_wh: tuple[int, int]
+    ) -> LoadedImage:
+        width, height = reduced_size(*upright_wh, self.how.max_side)
+        found, size = tuple(self.findings), self.source.size
+        return LoadedImage(encoded, stored, width, height, moved_by, raw_wh, found, size, upright_wh)
 
     def _structure(self) -> Structure:
-        if not self.data:
+        if not self.source.size:
             raise _Unusable("image-empty-file", "zero bytes; expected an image. Copy it again.")
         checks = {"jpeg": jpeg_structure, "png": png_structure}
-        structure = checks[self.kind](self.data) if self.kind else Structure()
+        structure = checks[self.kind](self.source) if self.kind else Structure()
         if structure.problem:
             code = "image-truncated" if structure.truncated else "image-undecodable"
-            what = f"{self.kind.upper()} of {len(self.data)} bytes: {structure.problem}"
+            what = f"{self.kind.upper()} of {self.source.size} bytes: {structure.problem}"
             raise _Unusable(code, f"{what}; expected a whole file. Copy it again.")
         return structure
 
@@ -182,9 +295,9 @@ class _Loader:
         return convert
 
 
-def _read(path: Path) -> bytes:
+def _read(source: Callable[[], ImageBytes]) -> ImageBytes:
     try:
-        return path.read_bytes()
+        return source()
     except FileNotFoundError as exc:
         raise _Unusable("image-missing", "no such file. Copy it there.") from exc
     except OSError as exc:
@@ -259,6 +372,19 @@ def _upright_pixels(image: Image.Image) -> Image.Image:
         return to_8_bit(ImageOps.exif_transpose(image))
     except (ValueError, OSError) as exc:
         raise _Unusable("image-undecodable", f"mode {image.mode}: {exc}. Convert it to 8-bit RGB.") from exc
+
+
+def _draft(image: Image.Image, longer_px: int) -> None:
+    """Let a JPEG be decoded at a fraction of its size, but at twice what is wanted, so that nothing is lost of it."""
+    scale = 2 * longer_px / max(image.size)
+    if scale < 1:
+        image.draft(image.mode, (round(image.width * scale), round(image.height * scale)))
+
+
+def _reduced(image: Image.Image, wh: tuple[int, int]) -> Image.Image:
+    from PIL import Image
+
+    return image if image.size == wh else image.resize(wh, Image.Resampling.LANCZOS)
 
 
 def _encode(image: Image.Image, kind: str) -> bytes:

@@ -10,6 +10,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Literal
 
+from kpt_tools.records.image_bytes import ImageBytes
+
 JPEG_START = b"\xff\xd8\xff"
 PNG_START = b"\x89PNG\r\n\x1a\n"
 SUFFIX_FORMAT = {
@@ -26,6 +28,10 @@ _START_OF_SCAN = 0xDA
 _BASELINE_OR_PROGRESSIVE = frozenset({0xC0, 0xC1, 0xC2})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+_TABLES = 0xDB
+_JFIF, _ADOBE = 0xE0, 0xEE
+_PLAIN_SEGMENTS = frozenset({0xC4, 0xDD, 0xFE, _START_OF_SCAN})
+"""Huffman tables, restart interval, comment, scan: nothing in them says what a picture is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class Structure:
         bits: per channel.
         palette: PNG with a colour table.
         exif: PNG with an eXIf chunk (a JPEG's EXIF costs nothing to look for).
+        wh: width and height, where the headers of a JPEG leave no doubt about the picture: 8-bit grey or colour,
+            and no segment but the usual ones, so no EXIF; else (0, 0).
     """
 
     problem: str = ""
@@ -47,6 +55,7 @@ class Structure:
     bits: int = 8
     palette: bool = False
     exif: bool = False
+    wh: tuple[int, int] = (0, 0)
 
 
 def sniff(data: bytes) -> Literal["jpeg", "png", ""]:
@@ -56,37 +65,70 @@ def sniff(data: bytes) -> Literal["jpeg", "png", ""]:
     return "png" if data.startswith(PNG_START) else ""
 
 
-def jpeg_structure(data: bytes) -> Structure:
+def jpeg_structure(source: ImageBytes) -> Structure:
     """Walk the segments to the first scan, then look for the end-of-image marker behind it.
 
     In entropy-coded data 0xFF is always followed by 0x00 or a restart marker, so the marker cannot occur by chance;
     one in an embedded thumbnail lies before the scan.
     """
-    position, plain, bits = 2, True, 8
-    while position + 4 <= len(data):
+    position, data, frames, usual = 2, source.head, [], True
+    while position + 4 <= source.size:
+        data = data if position + 4 <= len(data) else source.whole()
         if data[position] != 0xFF:
             return Structure(f"byte {position} should start a JPEG segment")
         marker = data[position + 1]
-        if marker == 0xFF:
-            position += 1
-            continue
-        if marker in _NO_LENGTH:
-            position += 2
+        if marker == 0xFF or marker in _NO_LENGTH:
+            position += 1 if marker == 0xFF else 2
+            usual = False
             continue
         (length,) = struct.unpack_from(">H", data, position + 2)
-        if marker in _FRAMES and position + 5 <= len(data):
-            bits = data[position + 4]
-            plain = marker in _BASELINE_OR_PROGRESSIVE and bits == 8
         position += 2 + length
+        data = data if position <= len(data) else source.whole()
+        segment = data[position - length + 2 : position]
+        if marker in _FRAMES:
+            frames.append((marker, segment))
+        usual = usual and length >= 2 and (marker in _FRAMES or _is_usual(marker, segment))
         if marker == _START_OF_SCAN:
-            if data.find(_JPEG_END, position) < 0:
+            if not source.ends_with_mark(_JPEG_END, position):
                 return Structure("no end-of-image marker", truncated=True)
-            return Structure(plain=plain, bits=bits)
+            return _framed(frames, usual=usual)
     return Structure("no image data", truncated=True)
 
 
-def png_structure(data: bytes) -> Structure:
+def _is_usual(marker: int, segment: bytes) -> bool:
+    """Whether a segment is well formed and of a kind that leaves no doubt about the picture."""
+    if marker == _JFIF:
+        return segment.startswith(b"JFIF\0") and len(segment) >= 12
+    if marker == _ADOBE:
+        return segment.startswith(b"Adobe") and len(segment) >= 12
+    if marker == _TABLES:
+        while segment:
+            size = 1 + 64 * (1 if segment[0] < 16 else 2)
+            if len(segment) < size:
+                return False
+            segment = segment[size:]
+        return True
+    return marker in _PLAIN_SEGMENTS
+
+
+def _framed(frames: list[tuple[int, bytes]], *, usual: bool) -> Structure:
+    """A whole JPEG with these frame headers."""
+    if not frames:
+        return Structure()
+    marker, header = frames[-1]
+    bits = header[0] if header else 8
+    plain = marker in _BASELINE_OR_PROGRESSIVE and bits == 8
+    wh = (0, 0)
+    if usual and plain and len(frames) == 1 and len(header) >= 6:
+        height, width, channels = struct.unpack_from(">HHB", header, 1)
+        if channels in (1, 3) and len(header) == 6 + 3 * channels and width and height:
+            wh = (width, height)
+    return Structure(plain=plain, bits=bits, wh=wh)
+
+
+def png_structure(source: ImageBytes) -> Structure:
     """Walk the chunks to IEND and verify the CRC of those that a decoder needs."""
+    data = source.whole()
     position, header, exif, pixels = len(PNG_START), b"", False, False
     while position + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)

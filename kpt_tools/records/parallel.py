@@ -6,10 +6,9 @@ Worker processes are spawned, not forked: the parent may hold threads (TensorFlo
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from kpt_tools.errors import DataError
@@ -21,6 +20,8 @@ R = TypeVar("R")
 LEAST_ITEMS = 200
 """For fewer, starting processes takes longer than the work."""
 _CHUNK = 16
+_AHEAD = 4
+"""Chunks of work per process that wait, so that none is idle and memory stays small."""
 
 
 def map_items(
@@ -49,9 +50,13 @@ def map_items(
         for item in progress(items, what):
             yield function(item)
         return
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_parent)
     try:
-        results = pool.map(function, items, chunksize=_CHUNK)
+        results = _in_order(pool, function, items, _AHEAD * workers)
         for _ in progress(items, what):
             yield next(results)
     except BrokenProcessPool as exc:
@@ -61,6 +66,44 @@ def map_items(
         ) from exc
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def map_ahead(function: Callable[[T], R], items: Iterable[T], *, threads: int) -> Iterator[R]:
+    """Yield ``function(item)`` for each item, in order, while threads work on the next few.
+
+    For work that waits for a disk, or that Python's lock does not hold up (hashing, decoding).
+
+    Args:
+        function: any.
+        items: taken one by one, a few ahead.
+        threads: their number.
+    """
+    pool = ThreadPoolExecutor(threads)
+    pending: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _in_order(pool: Executor, function: Callable[[T], R], items: Sequence[T], ahead: int) -> Iterator[R]:
+    """The results, with at most `ahead` chunks of work waiting for a process or to be taken."""
+    pending: deque[Future[list[R]]] = deque()
+    for start in range(0, len(items), _CHUNK):
+        pending.append(pool.submit(_work, function, items[start : start + _CHUNK]))
+        if len(pending) >= ahead:
+            yield from pending.popleft().result()
+    while pending:
+        yield from pending.popleft().result()
+
+
+def _work(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    return [function(item) for item in items]
 
 
 def _leave_interrupts_to_parent() -> None:

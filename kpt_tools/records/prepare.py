@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol, overload
 
 from kpt_tools.annotations.codes import finding
 from kpt_tools.annotations.geometry import BoxPolicy, find_apart, fit_instance
 from kpt_tools.annotations.orientation import upright_instance
-from kpt_tools.entities import Category, Dataset, Finding, ImageRecord, Instance
-from kpt_tools.records.image_file import LoadedImage, Verify, load_image
-from kpt_tools.records.image_lookup import ImageFolder, Lookup
-from kpt_tools.records.parallel import map_items
+from kpt_tools.annotations.scaling import scaled_instance
+from kpt_tools.entities import Category, Finding, ImageRecord, Instance
+from kpt_tools.records.image_file import LoadedImage, Verify, load_image, look_at_image
+from kpt_tools.records.image_lookup import ImageFolder
+from kpt_tools.records.parallel import LEAST_ITEMS, map_items
 from kpt_tools.records.progress import Progress, silent
+
+LEAST_DECODED = 16
+"""For fewer images to be decoded, starting processes takes longer than the work."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,14 @@ class PreparePolicy:
         verify: "structure" trusts whole headers, "full" decodes every pixel.
         keep_empty: images without objects are kept as background; otherwise left out.
         workers: processes that look at image files.
+        max_side: the longer side of stored pictures at most, in pixels; None: they are stored as they are.
     """
 
     boxes: BoxPolicy = field(default_factory=BoxPolicy)
     verify: Verify = "structure"
     keep_empty: bool = False
     workers: int = 1
+    max_side: int | None = None
 
 
 @dataclass(frozen=True)
@@ -42,9 +50,11 @@ class Sample:
     Attributes:
         source: the image as its JSON describes it.
         path: its file.
-        image: the same image upright: size of the upright picture, `file_name` relative to the image folder.
-        instances: its objects in upright coordinates, fit for training; with the category ids of the source.
+        image: the same image as it is stored: upright, perhaps reduced; `file_name` relative to the image folder.
+        instances: its objects in pixels of that, fit for training; with the category ids of the source.
         num_bytes: size of its file.
+        max_side: the policy's.
+        reduced: whether it is stored smaller than it is.
     """
 
     source: ImageRecord
@@ -52,14 +62,36 @@ class Sample:
     image: ImageRecord
     instances: tuple[Instance, ...]
     num_bytes: int
+    max_side: int | None = None
+    reduced: bool = False
 
     def load(self) -> LoadedImage:
         """Read the image again, ready to be stored."""
-        return load_image(self.path, (self.source.width, self.source.height), name=self.source.file_name)
+        expected_wh = (self.source.width, self.source.height)
+        return load_image(self.path, expected_wh, name=self.source.file_name, max_side=self.max_side)
+
+
+class Annotated(Protocol):
+    """What is asked of a data set: a `Dataset`, or one whose objects are not in memory."""
+
+    @property
+    def images(self) -> Sequence[ImageRecord]:
+        """All images, in file order."""
+        ...
+
+    @property
+    def category_by_id(self) -> Mapping[int, Category]:
+        """Classes by id."""
+        ...
+
+    @property
+    def instances_of_image(self) -> Mapping[int, tuple[Instance, ...]]:
+        """Objects by image id; every image id is a key."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
     """An image to look at: its name, its size in the JSON, and its file if there is one."""
 
     name: str
@@ -68,31 +100,80 @@ class _Job:
 
 
 def prepare_dataset(
-    dataset: Dataset, folder: ImageFolder, policy: PreparePolicy, progress: Progress = silent
+    dataset: Annotated, folder: ImageFolder, policy: PreparePolicy, progress: Progress = silent
 ) -> tuple[list[Sample], list[Finding]]:
     """Look at every image and object of `dataset`, keeping no pixels.
 
     Returns:
         The usable samples in file order, and all findings.
     """
-    lookups = {image.id: folder.find(image) for image in dataset.images}
-    findings: list[Finding] = []
-    shared = _shared_files(dataset.images, lookups, folder, findings)
-    wanted = [image for image in dataset.images if image.id not in shared]
-    jobs = [_Job(image.file_name, (image.width, image.height), lookups[image.id].path) for image in wanted]
-    look = partial(_look, verify=policy.verify)
-    looked = map_items(look, jobs, workers=policy.workers, what="looking at images", progress=progress)
-    samples = []
-    for image, (loaded, num_bytes) in zip(wanted, looked, strict=True):
-        lookup = lookups[image.id]
-        findings.extend(note for note in (lookup.problem, lookup.note) if note is not None)
-        findings.extend(loaded.findings)
-        if lookup.path is not None and num_bytes:
-            stored = replace(image, width=loaded.width, height=loaded.height, file_name=folder.relative(lookup.path))
-            fitted = _fit_moved(image, loaded, dataset, policy, findings)
-            if fitted is not None:
-                samples.append(Sample(image, lookup.path, stored, fitted, num_bytes))
+    samples, findings = [], []
+    for sample, found in prepared_samples(dataset, folder, policy, progress):
+        findings.extend(found)
+        if sample is not None:
+            samples.append(sample)
     return samples, findings
+
+
+def prepared_samples(
+    dataset: Annotated, folder: ImageFolder, policy: PreparePolicy, progress: Progress = silent
+) -> Iterator[tuple[Sample | None, list[Finding]]]:
+    """`prepare_dataset`, one image after the other: the sample if it is usable, and what was found.
+
+    What is found about several images at once comes first, with no sample.
+    """
+    files, told = _files_of(dataset.images, folder)
+    shared = _shared_files(dataset.images, files, told)
+    yield None, shared
+    jobs = _Jobs(dataset.images, files, folder.root)
+    least = LEAST_ITEMS if policy.verify == "structure" else LEAST_DECODED
+    looked = map_items(
+        partial(look, verify=policy.verify, max_side=policy.max_side),
+        jobs,
+        workers=policy.workers,
+        what="looking at images",
+        progress=progress,
+        least_items=least,
+    )
+    for place, loaded in zip(jobs.places, looked, strict=True):
+        image, name = dataset.images[place], files[place]
+        found = [*told.pop(place, ()), *loaded.findings]
+        sample = None
+        if name is not None and loaded.usable:
+            instances = dataset.instances_of_image[image.id]
+            sample = fit_sample(image, instances, loaded, (folder.root, name), dataset.category_by_id, policy, found)
+        yield sample, found
+
+
+def fit_sample(
+    image: ImageRecord,
+    instances: Sequence[Instance],
+    loaded: LoadedImage,
+    file: tuple[Path, str],
+    categories: Mapping[int, Category],
+    policy: PreparePolicy,
+    findings: list[Finding],
+) -> Sample | None:
+    """An image with its objects as they are stored, fit for training; None if it has to be left out.
+
+    Args:
+        image: as its JSON describes it.
+        instances: its objects there.
+        loaded: what its file holds.
+        file: image folder and the file's name in it.
+        categories: classes by id.
+        policy: of the data set.
+        findings: what is found is added.
+    """
+    root, name = file
+    moved = [upright_instance(instance, loaded.moved_by, *loaded.raw_wh) for instance in instances]
+    width, height = loaded.upright_wh
+    fitted = fit_objects(replace(image, width=width, height=height), moved, categories, policy, findings)
+    if fitted is None:
+        return None
+    fitted = tuple(scaled_instance(each, loaded.width / width, loaded.height / height) for each in fitted)
+    stored = replace(image, width=loaded.width, height=loaded.height, file_name=name)
+    return Sample(image, root / name, stored, fitted, loaded.num_bytes, policy.max_side, loaded.reduced)
 
 
 def fit_objects(
@@ -122,36 +203,61 @@ def fit_objects(
     return () if code == "image-kept-empty" else None
 
 
-def _look(job: _Job, verify: Verify) -> tuple[LoadedImage, int]:
-    """What was found in an image file, without its pixels, and its size in bytes; 0 if it cannot be used."""
+def look(job: Job, verify: Verify, max_side: int | None) -> LoadedImage:
+    """What is in an image file, without its pixels; nothing usable if there is none."""
     if job.path is None:
-        return LoadedImage(), 0
-    loaded = load_image(job.path, job.expected_wh, name=job.name, verify=verify, encode=False)
-    return replace(loaded, encoded=b""), len(loaded.encoded)
+        return LoadedImage()
+    return look_at_image(job.path, job.expected_wh, name=job.name, verify=verify, max_side=max_side)
 
 
-def _fit_moved(
-    image: ImageRecord, loaded: LoadedImage, dataset: Dataset, policy: PreparePolicy, findings: list[Finding]
-) -> tuple[Instance, ...] | None:
-    instances = dataset.instances_of_image[image.id]
-    moved = [upright_instance(instance, loaded.moved_by, *loaded.raw_wh) for instance in instances]
-    upright = replace(image, width=loaded.width, height=loaded.height)
-    return fit_objects(upright, moved, dataset.category_by_id, policy, findings)
+class _Jobs(Sequence[Job]):
+    """The images to look at, made when asked for; `places` tells which of the data set's they are."""
+
+    def __init__(self, images: Sequence[ImageRecord], files: Sequence[str | None], root: Path) -> None:
+        counts = Counter(file for file in files if file is not None)
+        self.places = array("Q", (i for i, file in enumerate(files) if file is None or counts[file] == 1))
+        self._images, self._files, self._root = images, files, root
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> Job: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Job]: ...
+    def __getitem__(self, index: int | slice) -> Job | list[Job]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        image, file = self._images[self.places[index]], self._files[self.places[index]]
+        return Job(image.file_name, (image.width, image.height), None if file is None else self._root / file)
+
+
+def _files_of(images: Sequence[ImageRecord], folder: ImageFolder) -> tuple[list[str | None], dict[int, list[Finding]]]:
+    """The name of each image's file in the folder, and what is to be told about some of them, by their places."""
+    files: list[str | None] = []
+    told: dict[int, list[Finding]] = {}
+    for place, image in enumerate(images):
+        lookup = folder.find(image)
+        name = None if lookup.path is None else folder.relative(lookup.path)
+        files.append(image.file_name if name == image.file_name else name)  # equal texts are kept once
+        notes = [note for note in (lookup.problem, lookup.note) if note is not None]
+        if notes:
+            told[place] = notes
+    return files, told
 
 
 def _shared_files(
-    images: Sequence[ImageRecord], lookups: dict[int, Lookup], folder: ImageFolder, findings: list[Finding]
-) -> set[int]:
-    """Ids of images whose file is another image's, too (told)."""
-    counts = Counter(lookup.path for lookup in lookups.values() if lookup.path is not None)
-    shared = set()
-    for image in images:
-        path = lookups[image.id].path
-        if path is not None and counts[path] > 1:
-            shared.add(image.id)
+    images: Sequence[ImageRecord], files: Sequence[str | None], told: dict[int, list[Finding]]
+) -> list[Finding]:
+    """Of images whose file is another image's, too: they are left out."""
+    counts = Counter(file for file in files if file is not None)
+    findings = []
+    for place, (image, file) in enumerate(zip(images, files, strict=True)):
+        if file is not None and counts[file] > 1:
+            told.pop(place, None)
             message = (
-                f"{image.file_name}: image {image.id} and {counts[path] - 1} other of the JSON mean the file "
-                f"'{folder.relative(path)}'; expected one image per file. Left out. Merge them, or keep one."
+                f"{image.file_name}: image {image.id} and {counts[file] - 1} other of the JSON mean the file "
+                f"'{file}'; expected one image per file. Left out. Merge them, or keep one."
             )
             findings.append(finding("image-file-shared", message, image=image.file_name))
-    return shared
+    return findings

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+_MEBIBYTE = 1 << 20
+_TOLD_FROM = 16 << 20
+"""In bytes: a smaller file is read before anybody asks how long it takes."""
 
 
 class Progress(Protocol):
@@ -19,3 +24,22 @@ class Progress(Protocol):
 def silent(items: Sequence[T], what: str) -> Iterable[T]:
     """Show nothing."""
     return items
+
+
+@contextmanager
+def chunk_progress(path: Path, progress: Progress, *, passes: int) -> Iterator[Callable[[], None]]:
+    """Something to be called for each mebibyte of a file that is read `passes` times; small files are not told."""
+    size = path.stat().st_size if path.is_file() else 0
+    if size < _TOLD_FROM:
+        yield lambda: None
+        return
+    told = iter(progress(range(passes * -(-size // _MEBIBYTE)), f"reading {path.name}"))
+
+    def on_chunk() -> None:
+        next(told, None)
+
+    try:
+        yield on_chunk
+    finally:
+        if isinstance(told, Generator):
+            told.close()  # another bar can only be shown when this one has gone

@@ -5,17 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from kpt_tools.config.records_manifest import SplitRecords
 from kpt_tools.errors import DataError
-from kpt_tools.fsio import sha256_of
-from kpt_tools.records.example_proto import parse_example
-from kpt_tools.records.tfrecord import read_tfrecord, write_record
+from kpt_tools.records.example_proto import Parts, parse_example, without_picture
+from kpt_tools.records.tfrecord import framed, read_tfrecord
 
 TARGET_SHARD_BYTES = 150 * 1024 * 1024
+_LABEL, _VISIBILITY = "image/object/class/label", "image/object/keypoint/visibility"
+_COUNTED = frozenset({_LABEL, _VISIBILITY})
+_HASHED_LATER = 4
+"""Records that may wait to be hashed while others are written."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +71,60 @@ def write_shard(path: Path, examples: Iterable[bytes]) -> Tally:
     Raises:
         DataError: what was read back is not as many records as were written.
     """
-    written = 0
-    with path.open("wb") as handle:
-        for data in examples:
-            write_record(handle, data)
+    written, _ = _write(path, ((b"", data, b"") for data in examples))
+    return _read_back(path, written)
+
+
+def write_shards(paths: Sequence[Path], sizes: Sequence[int], examples: Iterator[Parts]) -> tuple[Tally, list[str]]:
+    """Write shards one after the other; each is read back and counted while the next one is written.
+
+    Args:
+        paths: the files.
+        sizes: number of records in each.
+        examples: the records of all.
+
+    Returns:
+        What was read back of all, and the SHA-256 of each file in hex.
+
+    Raises:
+        DataError: what was read back is not as many records as were written.
+    """
+    digests, counted = [], []
+    with ThreadPoolExecutor(1) as reader:
+        for path, size in zip(paths, sizes, strict=True):
+            written, digest = _write(path, islice(examples, size))
+            digests.append(digest)
+            counted.append(reader.submit(_read_back, path, written))
+        return sum((each.result() for each in counted), Tally()), digests
+
+
+def _write(path: Path, records: Iterable[Sequence[bytes]]) -> tuple[int, str]:
+    """Write records, each in pieces; returns their number and the SHA-256 of the file in hex."""
+    written, digest = 0, hashlib.sha256()
+
+    def update(pieces: Sequence[bytes]) -> None:
+        for piece in pieces:
+            digest.update(piece)
+
+    hashing: deque[Future[None]] = deque()
+    with path.open("wb") as handle, ThreadPoolExecutor(1) as hasher:
+        for data in records:
+            pieces = framed(data)
+            hashing.append(hasher.submit(update, pieces))
+            handle.writelines(pieces)
             written += 1
-        handle.flush()
-        os.fsync(handle.fileno())
-    tally = count_shard(path)
+            if len(hashing) > _HASHED_LATER:
+                hashing.popleft().result()
+    for each in hashing:
+        each.result()
+    return written, digest.hexdigest()
+
+
+def _read_back(path: Path, written: int) -> Tally:
+    with path.open("rb+") as handle, ThreadPoolExecutor(1) as syncer:
+        synced = syncer.submit(os.fsync, handle.fileno())
+        tally = count_shard(path)
+        synced.result()
     if tally.images != written:
         raise DataError(f"{path}: {tally.images} records read back; {written} were written. Check the disk.")
     return tally
@@ -86,18 +138,18 @@ def count_shard(path: Path) -> Tally:
     """
     total = Tally()
     for index, data in enumerate(read_tfrecord(path)):
-        features = parse_example(data, f"{path}: record {index}")
-        points = sum(v > 0 for v in features.get("image/object/keypoint/visibility", ()))
-        objects = len(features.get("image/object/class/label", ()))
+        features = parse_example(without_picture(data), f"{path}: record {index}", _COUNTED)
+        points = sum(v > 0 for v in features.get(_VISIBILITY, ()))
+        objects = len(features.get(_LABEL, ()))
         total += Tally(1, objects, points, objects)
     return total
 
 
-def split_records(prefix: str, paths: Sequence[Path], tally: Tally) -> SplitRecords:
-    """The manifest entry of a split; `paths` are all its shards in order."""
+def split_records(prefix: str, digests: Mapping[str, str], tally: Tally) -> SplitRecords:
+    """The manifest entry of a split; `digests` has the names of all its shards in order, with their SHA-256."""
     return SplitRecords(
-        pattern=shard_pattern(prefix, len(paths)),
-        shards={path.name: sha256_of(path) for path in paths},
+        pattern=shard_pattern(prefix, len(digests)),
+        shards=dict(digests),
         images=tally.images,
         instances=tally.instances,
         labelled_keypoints=tally.labelled_keypoints,

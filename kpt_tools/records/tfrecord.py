@@ -7,7 +7,7 @@ Source: tensorflow/core/lib/io/record_writer.h.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -20,19 +20,26 @@ _HEADER_BYTES = 12
 _FOOTER_BYTES = 4
 
 
-def masked_crc(data: bytes) -> int:
-    """CRC-32C of `data`, rotated and shifted as TFRecord wants it."""
-    crc = int(google_crc32c.value(data))
+def masked_crc(*data: bytes) -> int:
+    """CRC-32C of `data`, one piece after the other, rotated and shifted as TFRecord wants it."""
+    crc = 0
+    for piece in data:
+        crc = int(google_crc32c.extend(crc, piece))
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
+
+
+def framed(data: Sequence[bytes]) -> list[bytes]:
+    """A record in pieces, with its frame: joined, they are what stands in the file."""
+    length = struct.pack("<Q", sum(map(len, data)))
+    first, *rest = data
+    pieces = [length + struct.pack("<I", masked_crc(length)) + first, *rest]
+    pieces[-1] += struct.pack("<I", masked_crc(*data))
+    return pieces
 
 
 def write_record(handle: IO[bytes], data: bytes) -> int:
     """Append one record and return the number of bytes written."""
-    length = struct.pack("<Q", len(data))
-    handle.write(length + struct.pack("<I", masked_crc(length)))
-    handle.write(data)
-    handle.write(struct.pack("<I", masked_crc(data)))
-    return _HEADER_BYTES + len(data) + _FOOTER_BYTES
+    return sum(map(handle.write, framed([b"", data, b""])))
 
 
 def read_tfrecord(path: Path) -> Iterator[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +9,7 @@ from typing import Any, cast
 from kpt_tools.annotations.checks.file import UNREADABLE, unreadable
 from kpt_tools.annotations.checks.poses import PoseScore
 from kpt_tools.annotations.coco import read_coco
-from kpt_tools.annotations.codes import CODES, finding, ranked_codes, repair_command
+from kpt_tools.annotations.codes import finding
 from kpt_tools.annotations.geometry import BoxPolicy
 from kpt_tools.annotations.statistics import DatasetStatistics, statistics_of
 from kpt_tools.config.check import CheckConfig
@@ -27,6 +26,7 @@ from kpt_tools.stages.annotation_input import find_annotations
 from kpt_tools.stages.check_page import PageSource, page_of
 from kpt_tools.stages.outputs import refuse_overwriting
 from kpt_tools.stages.picture_checks import OtherSide, PictureChecks, compare_pictures, unlisted_pictures
+from kpt_tools.stages.report_document import report_dict
 
 WORST_POSES = 20
 
@@ -176,18 +176,3 @@ def result_dict(result: CheckResult) -> dict[str, Any]:
         "worst_poses": [asdict(score) for score in result.worst_poses],
         "statistics": result.statistics.to_dict(),
     }
-
-
-def report_dict(report: Report, source: str = "ANNOTATIONS.json") -> dict[str, Any]:
-    """The report as JSON, with the meaning of each code that occurs, the worst first."""
-    meanings: Mapping[str, Any] = {
-        code: {
-            "severity": CODES[code].severity,
-            "meaning": CODES[code].meaning,
-            "consequence": CODES[code].consequence,
-            "advice": CODES[code].advice,
-            "repair": repair_command(code, source),
-        }
-        for code in ranked_codes(report)
-    }
-    return {**report.to_dict(), "codes": meanings}

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from kpt_tools import __version__
-from kpt_tools.annotations.coco import read_coco
+from kpt_tools.annotations.coco import stream_coco
 from kpt_tools.annotations.codes import SEVERITY_RANK, finding
 from kpt_tools.annotations.geometry import BoxPolicy
 from kpt_tools.annotations.split import split_images
 from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
 from kpt_tools.config.records_manifest import SplitRecords
-from kpt_tools.entities import Category, LabelMap, Report
+from kpt_tools.entities import Category, Finding, LabelMap, Report
 from kpt_tools.errors import DataError
 from kpt_tools.fsio import sha256_of
+from kpt_tools.machine import available_cores
 from kpt_tools.pipeline.label_map import label_map_of
 from kpt_tools.records.image_file import Verify
 from kpt_tools.records.image_lookup import ImageFolder
-from kpt_tools.records.prepare import PreparePolicy, Sample, prepare_dataset
-from kpt_tools.records.progress import Progress, silent
+from kpt_tools.records.prepare import PreparePolicy, Sample, prepared_samples
+from kpt_tools.records.progress import Progress, chunk_progress, silent
+from kpt_tools.records.store import Database, StoredDataset, StoredSamples, stored
 from kpt_tools.stages.annotation_input import find_annotations
 from kpt_tools.stages.records_output import Output, write_output
 
@@ -39,6 +42,7 @@ class MakeTfrecordResult:
         images_given: number of images in the JSON files that could be read.
         instances_given: number of objects in them.
         report: all findings.
+        reduced_images: number of images that are stored smaller than they are, for `max_side`.
     """
 
     out: Path
@@ -48,6 +52,7 @@ class MakeTfrecordResult:
     images_given: int
     instances_given: int
     report: Report = field(default_factory=Report)
+    reduced_images: int = 0
 
     @property
     def complete(self) -> bool:
@@ -57,11 +62,11 @@ class MakeTfrecordResult:
 
 @dataclass(frozen=True)
 class _Source:
-    """One JSON with its usable samples; category ids are those of the label map."""
+    """One JSON with its usable samples; category ids are those of the JSON."""
 
     path: Path
     categories: tuple[Category, ...]
-    samples: list[Sample]
+    samples: StoredSamples
     images_given: int
     instances_given: int
 
@@ -75,10 +80,16 @@ def make_tfrecord(config: MakeTfrecordConfig, progress: Progress = silent) -> Ma
         ConfigError: an input does not exist, or the configuration cannot be carried out.
         DataError: nothing usable, or `strict` and something to complain of; nothing is written then.
     """
+    with contextlib.ExitStack() as stack:
+        return _make(config, progress, stack)
+
+
+def _make(config: MakeTfrecordConfig, progress: Progress, stack: contextlib.ExitStack) -> MakeTfrecordResult:
+    """The work; `stack` removes the temporary databases."""
     report = Report()
-    train = _read_source(find_annotations(config.annotations), config.images, config, report, progress)
+    train = _read_source(find_annotations(config.annotations), config.images, config, report, progress, stack)
     label_map = label_map_of(train.categories)
-    val = None if config.val_annotations is None else _read_val_source(config, train, report, progress)
+    val = None if config.val_annotations is None else _read_val_source(config, train, report, progress, stack)
     splits = _split(train, config, report) if val is None else {"train": train.samples, "val": val.samples}
     _note_shards(splits, config, report)
     if config.strict:
@@ -93,33 +104,54 @@ def make_tfrecord(config: MakeTfrecordConfig, progress: Progress = silent) -> Ma
         label_map=label_map,
         source=_provenance(config, sources),
     )
+    written = write_output(output, config, report, progress)
     return MakeTfrecordResult(
         out=config.out,
         label_map_path=config.label_map,
         label_map=label_map,
-        splits=write_output(output, config, report, progress),
+        splits=written.splits,
         images_given=sum(source.images_given for source in sources),
         instances_given=sum(source.instances_given for source in sources),
         report=report,
+        reduced_images=written.reduced_images,
     )
 
 
-def _read_source(path: Path, images: Path, config: MakeTfrecordConfig, report: Report, progress: Progress) -> _Source:
+def _read_source(
+    path: Path,
+    images: Path,
+    config: MakeTfrecordConfig,
+    report: Report,
+    progress: Progress,
+    stack: contextlib.ExitStack,
+) -> _Source:
     folder = ImageFolder(images)
-    dataset, found = read_coco(path)
+    database = stack.enter_context(contextlib.closing(Database()))
+    with chunk_progress(path, progress, passes=2) as on_chunk:
+        dataset, found = stream_coco(path, database.add, on_chunk)
     report.extend(found.findings)
     policy = PreparePolicy(
-        BoxPolicy(config.boxes_from_keypoints, config.box_padding), cast(Verify, config.verify), config.keep_empty
+        boxes=BoxPolicy(config.boxes_from_keypoints, config.box_padding),
+        verify=cast(Verify, config.verify),
+        keep_empty=config.keep_empty,
+        workers=(config.workers or available_cores()) if config.verify == "full" else 1,
+        max_side=config.max_side,
     )
-    samples, findings = prepare_dataset(dataset, folder, policy, progress)
-    report.extend(findings)
+    prepared = prepared_samples(StoredDataset(database, dataset), folder, policy, progress)
+    samples = stored(database, dataset.images, images, _told(prepared, report), config.max_side)
     if not any(sample.instances for sample in samples):
         raise DataError(
-            f"{path}: none of its {len(dataset.images)} images and {len(dataset.instances)} objects can be used with "
+            f"{path}: none of its {len(dataset.images)} images and {database.num_objects} objects can be used with "
             f"the images in {images}{_worst(report)}; expected at least one image with an object. "
             "Nothing was written; kpt-tools check tells more."
         )
-    return _Source(path, dataset.categories, samples, len(dataset.images), len(dataset.instances))
+    return _Source(path, dataset.categories, samples, len(dataset.images), database.num_objects)
+
+
+def _told(prepared: Iterable[tuple[Sample | None, list[Finding]]], report: Report) -> Iterator[Sample | None]:
+    for sample, findings in prepared:
+        report.extend(findings)
+        yield sample
 
 
 def _worst(report: Report) -> str:
@@ -130,9 +162,11 @@ def _worst(report: Report) -> str:
     return f" ({listed}; first: {losses[0].message})" if losses else ""
 
 
-def _read_val_source(config: MakeTfrecordConfig, train: _Source, report: Report, progress: Progress) -> _Source:
+def _read_val_source(
+    config: MakeTfrecordConfig, train: _Source, report: Report, progress: Progress, stack: contextlib.ExitStack
+) -> _Source:
     assert config.val_annotations is not None
-    val = _read_source(config.val_annotations, config.val_images or config.images, config, report, progress)
+    val = _read_source(config.val_annotations, config.val_images or config.images, config, report, progress, stack)
     names = {category.name: category for category in train.categories}
     used = {instance.category_id for sample in val.samples for instance in sample.instances}
     for category in val.categories:
@@ -156,14 +190,14 @@ def _read_val_source(config: MakeTfrecordConfig, train: _Source, report: Report,
     return val
 
 
-def _split(train: _Source, config: MakeTfrecordConfig, report: Report) -> dict[str, list[Sample]]:
-    images = [sample.source for sample in train.samples]
+def _split(train: _Source, config: MakeTfrecordConfig, report: Report) -> dict[str, StoredSamples]:
+    images = train.samples.sources()
     found = split_images(images, val=config.val or 0.0, seed=config.seed, group_by=config.group_by)
     report.extend(found.findings)
     inside = set(found.val)
-    splits = {"train": [s for s in train.samples if s.source.id not in inside]}
+    splits = {"train": train.samples.at(i for i, image in enumerate(images) if image.id not in inside)}
     if inside:
-        splits["val"] = [s for s in train.samples if s.source.id in inside]
+        splits["val"] = train.samples.at(i for i, image in enumerate(images) if image.id in inside)
     return splits
 
 
@@ -186,17 +220,18 @@ def _refuse_findings(report: Report) -> None:
     )
 
 
-def _relabelled(samples: Sequence[Sample], source: _Source, label_map: LabelMap) -> list[Sample]:
+def _relabelled(samples: StoredSamples, source: _Source, label_map: LabelMap) -> StoredSamples:
     """The samples with the label map's class ids."""
     ids = {}
     for category in source.categories:
         item = label_map.by_name(category.name)
         if item is not None:
             ids[category.id] = item.id
-    return [
-        replace(sample, instances=tuple(replace(i, category_id=ids[i.category_id]) for i in sample.instances))
-        for sample in samples
-    ]
+
+    def change(sample: Sample) -> Sample:
+        return replace(sample, instances=tuple(replace(i, category_id=ids[i.category_id]) for i in sample.instances))
+
+    return replace(samples, change=change)
 
 
 def _provenance(config: MakeTfrecordConfig, sources: Sequence[_Source]) -> dict[str, Any]:

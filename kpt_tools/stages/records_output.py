@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kpt_tools.annotations.coco import to_coco
+from kpt_tools.annotations.coco import coco_rows
 from kpt_tools.annotations.codes import finding
 from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
 from kpt_tools.config.records_manifest import FILE_NAME, RecordsManifest, SplitRecords
-from kpt_tools.entities import Category, Dataset, LabelMap, Report
+from kpt_tools.entities import Category, LabelMap, Report
 from kpt_tools.errors import DataError
-from kpt_tools.fsio import staging_folder, write_json, write_text
+from kpt_tools.fsio import staging_folder, write_json, write_json_rows, write_text
+from kpt_tools.machine import available_cores
 from kpt_tools.pipeline.label_map import format_label_map
-from kpt_tools.records.encode import encode_example
+from kpt_tools.records.encode import encode_parts
+from kpt_tools.records.example_proto import Parts
+from kpt_tools.records.image_file import LoadedImage
+from kpt_tools.records.parallel import map_ahead
 from kpt_tools.records.prepare import Sample
 from kpt_tools.records.progress import Progress
-from kpt_tools.records.shards import (
-    Tally,
-    mixed_order,
-    shard_count,
-    shard_name,
-    split_records,
-    stale_shards,
-    write_shard,
-)
-from kpt_tools.stages.check import report_dict
+from kpt_tools.records.shards import mixed_order, shard_count, shard_name, split_records, stale_shards, write_shards
+from kpt_tools.records.store import StoredSamples
+from kpt_tools.stages.report_document import report_dict
 
 SPLITS = ("train", "val")
 REPORT = "report.json"
@@ -39,21 +38,19 @@ class Output:
     """What is to be written.
 
     Attributes:
-        splits: "train" and perhaps "val"; category ids are those of the label map.
+        splits: "train" and perhaps "val"; category ids are those of the label map. They may lie on disk.
         categories: classes with label-map ids.
         label_map: classes and slots.
         source: where it all came from, for the manifest.
     """
 
-    splits: dict[str, list[Sample]]
+    splits: dict[str, StoredSamples]
     categories: tuple[Category, ...]
     label_map: LabelMap
     source: dict[str, Any]
 
 
-def write_output(
-    output: Output, config: MakeTfrecordConfig, report: Report, progress: Progress
-) -> dict[str, SplitRecords]:
+def write_output(output: Output, config: MakeTfrecordConfig, report: Report, progress: Progress) -> RecordsManifest:
     """Write shards, label map, COCO files, report and manifest; what was there before stays if this fails.
 
     The manifest goes first and comes last: a folder with one is whole.
@@ -69,58 +66,64 @@ def write_output(
             for name, samples in output.splits.items()
         }
         for name, samples in output.splits.items():
-            write_json(staging / f"{name}.json", to_coco(_dataset(samples, output.categories)), indent=None)
+            _write_coco(staging / f"{name}.json", samples, output.categories)
         _write_label_map(output.label_map, config.label_map, report)
         write_json(staging / REPORT, report_dict(report))
         manifest = RecordsManifest(
             label_map=_relative(config.label_map, config.out),
             categories=output.categories,
             splits=splits,
-            median_image_hw=_median_hw([sample for samples in output.splits.values() for sample in samples]),
+            median_image_hw=_median_hw(output.splits.values()),
             source=output.source,
+            max_side=config.max_side,
+            reduced_images=sum(samples.num_reduced() for samples in output.splits.values()),
         )
         manifest.write(staging)
         _move_into_place(staging, config.out, splits)
-    return splits
+    return manifest
 
 
 def _write_split(
     staging: Path,
     name: str,
-    samples: Sequence[Sample],
+    samples: StoredSamples,
     label_map: LabelMap,
     config: MakeTfrecordConfig,
     progress: Progress,
 ) -> SplitRecords:
     if name == "train":
-        order = mixed_order([sample.image.file_name for sample in samples], config.seed)
-        samples = [samples[index] for index in order]
-    count = shard_count(len(samples), sum(sample.num_bytes for sample in samples), config.shards)
-    examples = _examples(progress(samples, f"writing {name} records"), label_map)
-    tally = Tally()
-    paths = []
-    for index in range(count):
-        size = len(samples) * (index + 1) // count - len(samples) * index // count
-        paths.append(staging / shard_name(name, index, count))
-        tally += write_shard(paths[-1], (next(examples) for _ in range(size)))
+        samples = samples.at(mixed_order(samples.file_names(), config.seed))
+    count = shard_count(len(samples), samples.stored_bytes(), config.shards)
+    sizes = [len(samples) * (index + 1) // count - len(samples) * index // count for index in range(count)]
+    names = [shard_name(name, index, count) for index in range(count)]
+    threads = config.workers or available_cores()
+    examples = _examples(progress(samples, f"writing {name} records"), label_map, threads)
+    tally, digests = write_shards([staging / each for each in names], sizes, examples)
     next(examples, None)  # lets the progress bar end
     if tally.images != len(samples):
         raise DataError(f"{staging}: {tally.images} {name} records read back; {len(samples)} were expected.")
-    return split_records(name, paths, tally)
+    return split_records(name, dict(zip(names, digests, strict=True)), tally)
 
 
-def _examples(samples: Iterable[Sample], label_map: LabelMap) -> Iterator[bytes]:
-    for sample in samples:
-        loaded = sample.load()
-        if not loaded.usable or (loaded.width, loaded.height) != (sample.image.width, sample.image.height):
-            told = "; ".join(f.message for f in loaded.findings) or "another size"
-            raise DataError(f"{sample.path}: changed since it was checked ({told}). Nothing was written; run again.")
-        yield encode_example(sample.image, loaded.encoded, loaded.format, sample.instances, label_map)
+def _examples(samples: Iterable[Sample], label_map: LabelMap, threads: int) -> Iterator[Parts]:
+    for sample, loaded, digest in map_ahead(_load, samples, threads=threads):
+        image = sample.image
+        yield encode_parts(image, loaded.encoded, digest, loaded.format, sample.instances, label_map)
 
 
-def _dataset(samples: Sequence[Sample], categories: tuple[Category, ...]) -> Dataset:
-    instances = tuple(instance for sample in samples for instance in sample.instances)
-    return Dataset(tuple(sample.image for sample in samples), categories, instances)
+def _load(sample: Sample) -> tuple[Sample, LoadedImage, str]:
+    """A sample with its picture and the SHA-256 of what is stored of it."""
+    loaded = sample.load()
+    if not loaded.usable or (loaded.width, loaded.height) != (sample.image.width, sample.image.height):
+        told = "; ".join(f.message for f in loaded.findings) or "another size"
+        raise DataError(f"{sample.path}: changed since it was checked ({told}). Nothing was written; run again.")
+    return sample, loaded, hashlib.sha256(loaded.encoded).hexdigest()
+
+
+def _write_coco(path: Path, samples: Sequence[Sample], categories: tuple[Category, ...]) -> None:
+    images = (sample.image for sample in samples)
+    instances = (instance for sample in samples for instance in sample.instances)
+    write_json_rows(path, coco_rows(images, categories, instances))
 
 
 def _write_label_map(label_map: LabelMap, path: Path, report: Report) -> None:
@@ -138,12 +141,15 @@ def _relative(path: Path, folder: Path) -> str:
         return str(path.resolve())
 
 
-def _median_hw(samples: Sequence[Sample]) -> tuple[int, int]:
-    sizes = sorted(
-        (sample.image.width * sample.image.height, sample.image.height, sample.image.width) for sample in samples
-    )
-    _, height, width = sizes[len(sizes) // 2]
-    return height, width
+def _median_hw(splits: Iterable[StoredSamples]) -> tuple[int, int]:
+    counts = Counter((height, width) for samples in splits for width, height in samples.sizes_wh())
+    sizes = sorted(counts, key=lambda hw: (hw[0] * hw[1], *hw))
+    passed, half = 0, sum(counts.values()) // 2
+    for size in sizes:
+        passed += counts[size]
+        if passed > half:
+            break
+    return size
 
 
 def _move_into_place(staging: Path, out: Path, splits: dict[str, SplitRecords]) -> None:

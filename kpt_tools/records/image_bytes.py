@@ -1,0 +1,63 @@
+"""The bytes of an image file, read no further than somebody asks for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_HEAD = 32 * 1024
+_TAIL = 4 * 1024
+
+
+class ImageBytes:
+    """A file whose beginning is in memory; the rest is read when it is needed.
+
+    Attributes:
+        head: the first bytes; all of them if the file is short, or was read whole.
+        size: of the file.
+    """
+
+    def __init__(self, path: Path, *, whole: bool = False) -> None:
+        """Read the beginning of a file.
+
+        Args:
+            path: the file.
+            whole: read all of it at once.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        self._path: Path | None = path
+        with open(path, "rb", buffering=0) as handle:
+            self.size = os.fstat(handle.fileno()).st_size
+            self.head = handle.readall() if whole else handle.read(_HEAD)
+            self._tail = b""
+            if not whole and self.size > _HEAD:
+                handle.seek(max(self.size - _TAIL, _HEAD))
+                self._tail = handle.readall()
+        if whole:
+            self.size = len(self.head)
+
+    @classmethod
+    def of(cls, data: bytes) -> ImageBytes:
+        """Bytes that are in memory already."""
+        found = cls.__new__(cls)
+        found.head, found.size, found._path, found._tail = data, len(data), None, b""
+        return found
+
+    def whole(self) -> bytes:
+        """All bytes.
+
+        Raises:
+            OSError: the file cannot be read any more.
+        """
+        if len(self.head) < self.size and self._path is not None:
+            self.head = self._path.read_bytes()
+            self.size = len(self.head)
+        return self.head
+
+    def ends_with_mark(self, mark: bytes, start: int) -> bool:
+        """Whether `mark` occurs at or after the byte `start`; looked for from the end on."""
+        if start <= self.size - len(self._tail) and self._tail.rfind(mark) >= 0:
+            return True
+        return self.whole().rfind(mark, start) >= 0

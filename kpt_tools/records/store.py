@@ -1,0 +1,253 @@
+"""Objects and samples of a data set in a temporary database on disk, so that memory does not grow with them.
+
+The database is SQLite's own temporary one: in a file without a name, in the folder that ``SQLITE_TMPDIR`` or
+``TMPDIR`` names (else ``/var/tmp``), as soon as it is larger than its cache.
+"""
+
+from __future__ import annotations
+
+import marshal
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from kpt_tools.entities import Category, Dataset, ImageRecord, Instance
+from kpt_tools.records.prepare import Sample
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_CACHE_KIB = 16 * 1024
+_MOST_INTEGER = 2**63
+
+
+class StoredDataset:
+    """Images and classes in memory, objects on disk; `records.prepare` takes it like a `Dataset`.
+
+    Attributes:
+        images: all images, in file order.
+        categories: all classes.
+    """
+
+    def __init__(self, database: Database, dataset: Dataset) -> None:
+        """Take a data set whose objects have been handed to ``database.add``."""
+        self.images, self.categories = dataset.images, dataset.categories
+        self._database = database
+
+    @cached_property
+    def category_by_id(self) -> Mapping[int, Category]:
+        """Classes by id."""
+        return {category.id: category for category in self.categories}
+
+    @cached_property
+    def instances_of_image(self) -> Mapping[int, tuple[Instance, ...]]:
+        """Objects by image id, in file order; read when asked for."""
+        return _ByImage(self._database, self.images)
+
+
+class Database:
+    """What is stored; one thread at a time may use it."""
+
+    def __init__(self) -> None:
+        """Make an empty one."""
+        import sqlite3
+
+        self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        for pragma in (f"cache_size = -{_CACHE_KIB}", "journal_mode = OFF", "synchronous = OFF", "temp_store = FILE"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        self._connection.execute("CREATE TABLE objects (id UNIQUE, image, data BLOB)")
+        self._connection.execute("CREATE TABLE samples (place INTEGER PRIMARY KEY, data BLOB)")
+        self._connection.execute("BEGIN")
+        self.num_objects = 0
+        self._indexed = False
+
+    def close(self) -> None:
+        """Remove it from the disk."""
+        self._connection.close()
+
+    def add(self, instance: Instance) -> int | None:
+        """Keep an object, unless there is one of its id: then the image id of that one is returned."""
+        data = marshal.dumps(_plain(instance))
+        key = _key(instance.id)
+        rows = self._run("INSERT OR IGNORE INTO objects VALUES (?, ?, ?)", key, _key(instance.image_id), data)
+        if rows.rowcount == 1:
+            self.num_objects += 1
+            return None
+        ((known,),) = self._run("SELECT image FROM objects WHERE id = ?", key)
+        return int(known)
+
+    def objects_of(self, image_id: int) -> tuple[Instance, ...]:
+        """The objects of an image, in the order of `add`."""
+        if not self._indexed:
+            self._run("CREATE INDEX by_image ON objects (image)")
+            self._indexed = True
+        rows = self._run("SELECT data FROM objects WHERE image = ? ORDER BY rowid", _key(image_id))
+        return tuple(_instance(marshal.loads(data)) for (data,) in rows)
+
+    def put_instances(self, place: int, instances: Sequence[Instance]) -> None:
+        """Keep the objects of a sample."""
+        self._run("INSERT INTO samples VALUES (?, ?)", place, marshal.dumps([_plain(each) for each in instances]))
+
+    def instances_at(self, place: int) -> tuple[Instance, ...]:
+        """The objects of a sample that were kept."""
+        ((data,),) = self._run("SELECT data FROM samples WHERE place = ?", place)
+        return tuple(map(_instance, marshal.loads(data)))
+
+    def _run(self, statement: str, *values: object) -> sqlite3.Cursor:
+        return self._connection.execute(statement, values)
+
+
+class _ByImage(Mapping[int, tuple[Instance, ...]]):
+    def __init__(self, database: Database, images: Sequence[ImageRecord]) -> None:
+        self._database, self._images = database, images
+
+    def __getitem__(self, image_id: int) -> tuple[Instance, ...]:
+        return self._database.objects_of(image_id)
+
+    def __iter__(self) -> Iterator[int]:
+        return (image.id for image in self._images)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+
+class _Table:
+    """What is kept of each sample in memory: some numbers, and its name where it is not that of the JSON."""
+
+    def __init__(self, database: Database, images: Sequence[ImageRecord], root: Path, max_side: int | None) -> None:
+        self.database, self.images, self.root, self.max_side = database, images, root, max_side
+        self.source, self.num_bytes, self.names = array("Q"), array("Q"), dict[int, str]()
+        self.width, self.height, self.reduced = array("L"), array("L"), bytearray()
+
+    def add(self, source: int, sample: Sample) -> int:
+        place = len(self.source)
+        self.database.put_instances(place, sample.instances)
+        self.source.append(source)
+        self.num_bytes.append(sample.num_bytes)
+        self.width.append(sample.image.width)
+        self.height.append(sample.image.height)
+        self.reduced.append(sample.reduced)
+        if sample.image.file_name != sample.source.file_name:
+            self.names[place] = sample.image.file_name
+        return place
+
+    def sample(self, place: int) -> Sample:
+        source, instances = self.images[self.source[place]], self.database.instances_at(place)
+        name, width, height = self.name(place), self.width[place], self.height[place]
+        image = replace(source, file_name=name, width=width, height=height)
+        reduced, num_bytes = bool(self.reduced[place]), self.num_bytes[place]
+        return Sample(source, self.root / name, image, instances, num_bytes, self.max_side, reduced)
+
+    def name(self, place: int) -> str:
+        return self.names.get(place) or self.images[self.source[place]].file_name
+
+
+@dataclass(frozen=True)
+class StoredSamples(Sequence[Sample]):
+    """Some samples of a database, read when asked for.
+
+    Attributes:
+        table: where they are.
+        places: their places there, in order.
+        change: done to each sample that is read.
+    """
+
+    table: _Table
+    places: Sequence[int]
+    change: Callable[[Sample], Sample] | None = None
+
+    def __len__(self) -> int:
+        """Their number."""
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> StoredSamples: ...
+    def __getitem__(self, index: int | slice) -> Sample | StoredSamples:
+        """One of them, or a part."""
+        if isinstance(index, slice):
+            return replace(self, places=self.places[index])
+        sample = self.table.sample(self.places[index])
+        return sample if self.change is None else self.change(sample)
+
+    def at(self, indices: Iterable[int]) -> StoredSamples:
+        """Those at `indices`, in that order."""
+        return replace(self, places=array("Q", (self.places[index] for index in indices)))
+
+    def sources(self) -> list[ImageRecord]:
+        """The image of each as its JSON describes it."""
+        return [self.table.images[self.table.source[place]] for place in self.places]
+
+    def file_names(self) -> list[str]:
+        """The file of each, relative to the image folder."""
+        return [self.table.name(place) for place in self.places]
+
+    def sizes_wh(self) -> Iterator[tuple[int, int]]:
+        """Width and height of each as it is stored."""
+        return ((self.table.width[place], self.table.height[place]) for place in self.places)
+
+    def num_reduced(self) -> int:
+        """How many are stored smaller than they are."""
+        return sum(self.table.reduced[place] for place in self.places)
+
+    def stored_bytes(self) -> int:
+        """About how many bytes they take in records: those of the files, or their share if they are reduced."""
+        table, total = self.table, 0.0
+        for place in self.places:
+            source = table.images[table.source[place]]
+            full = source.width * source.height
+            share = table.width[place] * table.height[place] / full if table.reduced[place] and full else 1.0
+            total += table.num_bytes[place] * share
+        return round(total)
+
+
+def stored(
+    database: Database,
+    images: Sequence[ImageRecord],
+    root: Path,
+    samples: Iterable[Sample | None],
+    max_side: int | None = None,
+) -> StoredSamples:
+    """Keep samples as they come; None is passed over.
+
+    Args:
+        database: where to.
+        images: those of the samples, and perhaps others, in the same order.
+        root: folder of the image files.
+        samples: the samples.
+        max_side: that of all samples.
+    """
+    table = _Table(database, images, root, max_side)
+    places, source = array("Q"), 0
+    for sample in samples:
+        if sample is not None:
+            while images[source] is not sample.source:
+                source += 1
+            places.append(table.add(source, sample))
+    return StoredSamples(table, places)
+
+
+def _key(number: int) -> int | str:
+    """Ids may be any whole numbers; those that SQLite cannot hold are stored as text."""
+    return number if -_MOST_INTEGER <= number < _MOST_INTEGER else str(number)
+
+
+def _plain(instance: Instance) -> Any:
+    return (
+        instance.id,
+        instance.image_id,
+        instance.category_id,
+        instance.box_xywh_px,
+        instance.area_px,
+        instance.keypoints_xyv,
+        instance.iscrowd,
+        instance.segmentation,
+    )
+
+
+def _instance(row: tuple[Any, ...]) -> Instance:
+    return Instance(*row)
