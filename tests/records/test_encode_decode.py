@@ -12,7 +12,7 @@ from kpt_tools.errors import DataError
 from kpt_tools.pipeline.label_map import label_map_of
 from kpt_tools.records.decode import decode_example, read_records
 from kpt_tools.records.encode import encode_example
-from kpt_tools.records.example_proto import parse_example
+from kpt_tools.records.example_proto import ExampleBuilder, parse_example, without_picture
 from kpt_tools.records.tfrecord import write_record
 
 IMAGE = ImageRecord(252, "sub/Käse 1.jpg", 64, 48)
@@ -123,3 +123,31 @@ def test_thousand_objects() -> None:
     sample = decode_example(example(instances=many), label_map(), "x")
     assert len(sample.instances) == 1000
     assert sample.instances == tuple(many)
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 16_384, 300_000])
+def test_records_around_a_picture_are_those_of_protobuf(size: int) -> None:
+    picture = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    builder = ExampleBuilder()
+    builder.add_ints("image/height", [3, -1])
+    builder.add_bytes("image/filename", ["ä" * 300])
+    builder.add_floats("image/object/bbox/xmin", [0.5] * 500)
+    head, middle, rest = builder.serialize_around(picture)
+    assert middle is picture
+    without = builder.serialize()
+    builder.add_bytes("image/encoded", [picture])
+    assert head + middle + rest == builder.serialize()
+    assert without_picture(head + middle + rest) == without
+    assert without_picture(without) == without
+
+
+def test_a_picture_that_is_not_the_first_feature_is_refused() -> None:
+    builder = ExampleBuilder()
+    builder.add_ints("image/depth", [3])
+    with pytest.raises(ValueError, match="image/encoded is not the first of"):
+        builder.serialize_around(b"x")
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"\n\x80", b"no example at all", b"\n\x05\n\x03\n\x01a"])
+def test_what_is_no_record_with_a_picture_stays(data: bytes) -> None:
+    assert without_picture(data) == data

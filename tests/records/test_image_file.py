@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import pytest
 from coco_factories import HEIGHT, WIDTH, encoded, pixels
 from PIL import Image
 
-from kpt_tools.records.image_file import load_image
+from kpt_tools.records.image_file import load_image, look_at_image
+from kpt_tools.records.parallel import map_ahead
 
 RGB = pixels()
 
@@ -227,3 +230,45 @@ def test_16_bit_full_range_becomes_8_bit_full_range(tmp_path: Path) -> None:
     ramp = np.array([[0, 128, 129, 32768, 65535]], np.uint16)
     path = write(tmp_path, encoded(Image.fromarray(ramp), "PNG"), "a.png")
     assert decoded(load_image(path, (5, 1)).encoded).tolist() == [[0, 0, 1, 128, 255]]
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+@pytest.mark.parametrize("verify", ["structure", "full"])
+def test_large_pictures_are_stored_reduced(tmp_path: Path, format: str, verify: Any) -> None:
+    large = pixels(320, 160)
+    path = write(tmp_path, encoded(Image.fromarray(large), format), f"a.{format.lower()}")
+    loaded = load_image(path, (320, 160), verify=verify, max_side=40)
+    assert (loaded.width, loaded.height, loaded.upright_wh, loaded.raw_wh) == (40, 20, (320, 160), (320, 160))
+    assert loaded.reduced
+    assert loaded.findings == ()
+    expected = np.asarray(Image.fromarray(large).resize((40, 20), Image.Resampling.LANCZOS)).astype(int)
+    found = decoded(loaded.encoded).astype(int)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).mean() < 2
+    looked = look_at_image(path, (320, 160), verify=verify, max_side=40)
+    assert looked == replace(loaded, encoded=b"")
+
+
+def test_pictures_are_never_enlarged(tmp_path: Path) -> None:
+    data = encoded()
+    loaded = load_image(write(tmp_path, data, "a.jpg"), (WIDTH, HEIGHT), max_side=WIDTH)
+    assert (loaded.encoded, loaded.width, loaded.height, loaded.reduced) == (data, WIDTH, HEIGHT, False)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_turned_pictures_are_reduced_upright(tmp_path: Path, orientation: int) -> None:
+    path = write(tmp_path, rotated(orientation, "JPEG"), "a.jpg")
+    whole, small = (load_image(path, (WIDTH, HEIGHT), max_side=side) for side in (None, 32))
+    assert small.moved_by == whole.moved_by == orientation
+    assert (small.width, small.height) == (whole.width // 2, whole.height // 2)
+    size = small.width, small.height
+    expected = np.asarray(Image.open(io.BytesIO(whole.encoded)).resize(size, Image.Resampling.BOX))
+    assert np.abs(decoded(small.encoded).astype(int) - expected).mean() < 6
+
+
+def test_threads_leave_the_warnings_as_they_were(tmp_path: Path) -> None:
+    path = write(tmp_path, rotated(6, "JPEG"), "a.jpg")
+    before = list(warnings.filters)
+    found = list(map_ahead(lambda _: load_image(path, (WIDTH, HEIGHT)), range(40), threads=4))
+    assert len(set(found)) == 1
+    assert warnings.filters == before
