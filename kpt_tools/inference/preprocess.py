@@ -17,6 +17,9 @@ from kpt_tools.inference.engine import ImageRgb, RawDetections
 FloatImage = npt.NDArray[np.float32]
 """[H, W, 3], red first, from 0 to 255."""
 
+_BLOCK = 32
+"""Rows of the result that are worked on together: what they need stays in the processor's cache."""
+
 _BOXES, _POINTS, _POINT_SCORES = "detection_boxes", "detection_keypoints", "detection_keypoint_scores"
 
 
@@ -48,9 +51,15 @@ def resize_bilinear(image: ImageRgb, hw: tuple[int, int]) -> FloatImage:
     """
     top, bottom, weight_y = _axis(image.shape[0], hw[0])
     left, right, weight_x = _axis(image.shape[1], hw[1])
-    flat = image.reshape(image.shape[0], -1)
-    rows = _between(flat[top], flat[bottom], weight_y[:, np.newaxis]).reshape(hw[0], image.shape[1], 3)
-    return _between(rows[:, left], rows[:, right], weight_x[np.newaxis, :, np.newaxis])
+    result = np.empty((*hw, 3), np.float32)
+    for begin in range(0, hw[0], _BLOCK):
+        part = slice(begin, min(begin + _BLOCK, hw[0]))
+        low, high = top[part][0], bottom[part][-1] + 1
+        flat = image[low:high].astype(np.float32).reshape(high - low, -1)
+        rows = _between(flat.take(top[part] - low, 0), flat.take(bottom[part] - low, 0), weight_y[part, np.newaxis])
+        rows = rows.reshape(-1, image.shape[1], 3)
+        result[part] = _between(rows.take(left, 1), rows.take(right, 1), weight_x[np.newaxis, :, np.newaxis])
+    return result
 
 
 def _axis(size: int, new: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], FloatImage]:
@@ -61,10 +70,12 @@ def _axis(size: int, new: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int
     return first, np.minimum(first + 1, size - 1), places - low
 
 
-def _between(first: npt.NDArray[Any], second: npt.NDArray[Any], weight: FloatImage) -> FloatImage:
-    start = first.astype(np.float32)
-    result: FloatImage = start + (second.astype(np.float32) - start) * weight
-    return result
+def _between(first: FloatImage, second: FloatImage, weight: FloatImage) -> FloatImage:
+    """Values between two arrays, which are overwritten."""
+    second -= first
+    second *= weight
+    first += second
+    return first
 
 
 def network_image(image: ImageRgb, network: NetworkInput) -> FloatImage:

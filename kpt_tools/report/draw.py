@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from kpt_tools.entities import BoxXywhPx, Instance, ModelMetadata, Prediction
+from kpt_tools.report.regions import disjoint, within
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
@@ -42,6 +43,8 @@ _CLASS_COLOURS: tuple[Rgb, ...] = (
 )
 _DARK: Rgb = (16, 18, 24)
 _WHITE: Rgb = (255, 255, 255)
+_PAD = 1.4
+"""Beside a name, in widths of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,15 +179,28 @@ def _slots_of(metadata: ModelMetadata) -> dict[int, list[int]]:
 def _draw(
     image: Image.Image, objects: Sequence[_Object], skeleton: Sequence[tuple[int, int]], weight: float = 1.0
 ) -> Image.Image:
-    """Draw on a transparent layer of a multiple of the size, which is then scaled down: smooth lines."""
+    """Draw on transparent layers of a multiple of the size, which are then scaled down: smooth lines.
+
+    There is a layer for each part of the picture where something is to be drawn; the rest is not touched.
+    """
     from PIL import Image
 
     picture = image.convert("RGB")
-    if not objects:
-        return picture.copy() if picture is image else picture
+    if picture is image:
+        picture = image.copy()
     fine = 4 if max(picture.size) <= 700 else 2 if max(picture.size) <= 2000 else 1
-    layer = Image.new("RGBA", (picture.width * fine, picture.height * fine), (0, 0, 0, 0))
-    pen = _Pen(layer, fine, max(picture.size), weight)
+    measure = _Pen.of(picture.size, fine, weight)
+    for region, members in disjoint([within(measure.extent(item), fine, picture.size) for item in objects]):
+        left, top, right, bottom = region
+        own = [objects[member] for member in members]
+        layer = Image.new("RGBA", ((right - left) * fine, (bottom - top) * fine), (0, 0, 0, 0))
+        _draw_objects(_Pen.of(picture.size, fine, weight, layer, (left * fine, top * fine)), own, skeleton)
+        part = picture.crop(region).convert("RGBA")
+        picture.paste(Image.alpha_composite(part, layer.reduce(fine)).convert("RGB"), region)
+    return picture
+
+
+def _draw_objects(pen: _Pen, objects: Sequence[_Object], skeleton: Sequence[tuple[int, int]]) -> None:
     for item in objects:
         pen.box(item)
     for item in objects:
@@ -192,29 +208,68 @@ def _draw(
     for item in objects:
         pen.skeleton(item, skeleton)
         pen.points(item)
-    if fine > 1:
-        layer = layer.resize(picture.size, Image.Resampling.BOX)
-    return Image.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
 
 
 class _Pen:
-    """Draws on a layer whose pixels are `fine` times smaller than the picture's; sizes follow the picture."""
+    """Draws on a layer whose pixels are `fine` times smaller than the picture's; sizes follow the picture.
 
-    def __init__(self, layer: Image.Image, fine: int, side: int, weight: float) -> None:
+    The layer covers the picture, or a part of it that begins at `origin`, in pixels of the layer.
+    """
+
+    def __init__(
+        self, layer: Image.Image, fine: int, side: int, weight: float, origin: tuple[int, int] = (0, 0)
+    ) -> None:
         from PIL import ImageDraw
 
         self.draw: ImageDraw.ImageDraw = ImageDraw.Draw(layer)
         self.size = layer.size
+        self.origin = origin
         self.fine = fine
         self.line = max(1.75, side * 0.0026) * weight * fine
         self.radius = max(2.6, side * 0.0052) * weight * fine
         self.font = font_of(round(max(10.0, side * 0.019) * weight * fine))
+
+    @classmethod
+    def of(
+        cls,
+        picture_wh: tuple[int, int],
+        fine: int,
+        weight: float,
+        layer: Image.Image | None = None,
+        origin: tuple[int, int] = (0, 0),
+    ) -> _Pen:
+        """A pen for a part of a picture; without a layer it only measures."""
+        from PIL import Image
+
+        pen = cls(layer or Image.new("RGBA", (1, 1)), fine, max(picture_wh), weight, origin)
+        pen.size = (picture_wh[0] * fine, picture_wh[1] * fine)
+        return pen
+
+    def extent(self, item: _Object) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of all that is drawn of an object, on a layer of the whole picture."""
+        around = self.radius * 1.45 + 2
+        places = [(point.x * self.fine, point.y * self.fine, around) for point in item.points.values()]
+        if item.box is not None:
+            x, y, width, height = (value * self.fine for value in item.box)
+            edge = self.line + 2
+            plate_x, plate_y, plate_right, plate_bottom = self._plate(item)
+            places += [(x, y, edge), (x + max(width, 1.0), y + max(height, 1.0), edge)]
+            places += [(plate_x, plate_y, 2.0), (plate_right, plate_bottom, 2.0)]
+        if not places:
+            return (0.0, 0.0, 0.0, 0.0)
+        return (
+            min(x - margin for x, _, margin in places),
+            min(y - margin for _, y, margin in places),
+            max(x + margin for x, _, margin in places),
+            max(y + margin for _, y, margin in places),
+        )
 
     def box(self, item: _Object) -> None:
         """The box, as a line with a thin dark seam that keeps it visible on any ground."""
         if item.box is None:
             return
         x, y, width, height = (value * self.fine for value in item.box)
+        x, y = x - self.origin[0], y - self.origin[1]
         seam = self.line * 0.45
         for colour, thick in (((*_DARK, 110), self.line + 2 * seam), ((*class_colour(item.class_id), 255), self.line)):
             half = thick / 2  # Pillow draws the outline inwards; the middle of the line is to lie on the box
@@ -261,26 +316,41 @@ class _Pen:
         """The name on a plate above the box; below it where there is no room, else inside."""
         if item.box is None:
             return
+        plate_x, plate_y, plate_right, plate_bottom = self._plate(item)
+        plate_x, plate_right = plate_x - self.origin[0], plate_right - self.origin[0]
+        plate_y, plate_bottom = plate_y - self.origin[1], plate_bottom - self.origin[1]
+        colour = class_colour(item.class_id)
+        self.draw.rounded_rectangle(
+            (plate_x, plate_y, plate_right, plate_bottom), radius=self.line, fill=(*colour, 225)
+        )
+        left, top, _, bottom = self.draw.textbbox((0, 0), item.caption, font=self.font)
+        baseline = plate_y + (plate_bottom - plate_y - (bottom - top)) / 2 - top
+        place = (plate_x + self.line * _PAD - left, baseline)
+        self.draw.text(place, item.caption, font=self.font, fill=(*_text_on(colour), 255))
+
+    def _plate(self, item: _Object) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of the ground of an object's name, on a layer of the whole picture."""
+        assert item.box is not None, "only objects with a box have a name"
         x, y, _, box_height = (value * self.fine for value in item.box)
-        pad = self.line * 1.4
-        left, top, right, bottom = self.draw.textbbox((0, 0), item.caption, font=self.font)
+        pad = self.line * _PAD
+        left, _, right, _ = self.draw.textbbox((0, 0), item.caption, font=self.font)
         height = text_height(self.font) + 2 * pad * 0.6
         width = right - left + 2 * pad
         plate_x = min(max(x, 0.0), max(self.size[0] - width, 0.0))
         below = y + box_height + height <= self.size[1]
         plate_y = y - height if y >= height else y + box_height if below else max(y, 0.0)
-        colour = class_colour(item.class_id)
-        box = (plate_x, plate_y, plate_x + width, plate_y + height)
-        self.draw.rounded_rectangle(box, radius=self.line, fill=(*colour, 225))
-        baseline = plate_y + (height - (bottom - top)) / 2 - top
-        self.draw.text((plate_x + pad - left, baseline), item.caption, font=self.font, fill=(*_text_on(colour), 255))
+        return plate_x, plate_y, plate_x + width, plate_y + height
 
     def _line(self, start: _Point, end: _Point, colour: tuple[int, int, int, int], width: float) -> None:
-        ends = [(start.x * self.fine, start.y * self.fine), (end.x * self.fine, end.y * self.fine)]
+        ends = [self._place(start), self._place(end)]
         self.draw.line(ends, fill=colour, width=max(1, round(width)))
 
+    def _place(self, point: _Point) -> tuple[float, float]:
+        """A point on the layer."""
+        return point.x * self.fine - self.origin[0], point.y * self.fine - self.origin[1]
+
     def _disc(self, point: _Point, radius: float, colour: tuple[int, int, int, int]) -> None:
-        x, y = point.x * self.fine, point.y * self.fine
+        x, y = self._place(point)
         self.draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
 

@@ -112,3 +112,20 @@ def test_colours_do_not_run_out() -> None:
     assert len({point_colour(slot) for slot in range(12)}) == 12
     assert point_colour(12) == point_colour(0)
     assert class_colour(9) == class_colour(1)
+
+
+def test_objects_far_apart_are_drawn_as_if_alone() -> None:
+    """The picture is drawn on in parts; what they show does not depend on what is drawn elsewhere."""
+    ground = Image.new("RGB", (600, 400), (90, 90, 90))
+    boxes = [(20.0, 60.0, 80.0, 60.0), (400.0, 250.0, 120.0, 90.0)]
+    points = [((x, y, 0.9), (x + 9, y + 30, 0.9)) for x, y, _, _ in boxes]
+    each = [Detection(1, "mouse", 0.9, box, own) for box, own in zip(boxes, points, strict=True)]
+    model = metadata()
+    together = np.asarray(draw_prediction(ground, Prediction("a", 600, 400, tuple(each)), model))
+    for own, other in ((each[0], each[1]), (each[1], each[0])):
+        alone = np.asarray(draw_prediction(ground, Prediction("a", 600, 400, (own,)), model))
+        x, y, width, height = (round(value) for value in other.box_xywh_px)
+        elsewhere = np.ones((400, 600), bool)
+        elsewhere[y - 30 : y + height + 10, x - 10 : x + width + 10] = False
+        assert np.array_equal(alone[elsewhere], together[elsewhere])
+        assert not np.array_equal(alone, together)
