@@ -55,6 +55,9 @@ OPENVINO = ["openvino>=2025.0"]
 LITERT = ["ai-edge-litert>=2"]
 EXPORT = [*ONNX, *OPENVINO, *LITERT]
 
+# Tracking of objects over videos: ByteTrack. It asks for opencv-python, whose place opencv-python-headless takes.
+VIDEO = ["trackers>=2.6", "supervision>=0.30"]
+
 setup(
     name="kpt-tools",
     version=VERSION,
@@ -98,11 +101,13 @@ setup(
         "openvino": OPENVINO,
         "litert": LITERT,
         "export": EXPORT,
+        "video": VIDEO,
         "dev": [
             *ANNOTATOR,
             *SERVE,
             *FORMATS,
             *EXPORT,
+            *VIDEO,
             "pytest>=8",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.5",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kpt_tools.config.checkpoint import check_checkpoint
-from kpt_tools.config.engines import check_engine
+from kpt_tools.config.engines import AUTO, check_engine
 from kpt_tools.errors import ConfigError
 
 
@@ -21,7 +21,7 @@ class InferConfig:
             archive).
         checkpoint: of the run, "best" or "last"; None: the best where one is kept. For run folders and their exports.
         engine: what runs the model, "saved_model", "onnx", "openvino", "litert", or "auto" for the fastest that was
-            found good; None: the SavedModel if there is one, else "auto".
+            found good, which is the SavedModel if no other was made; None: the SavedModel if there is one, else "auto".
         precision: of the model's file; None: float32, and for "auto" also bfloat16 where it costs next to nothing.
         out: folder for predictions.jsonl, predictions.json, predictions.csv, pictures/ and videos/.
         annotations: a COCO JSON whose image and category ids predictions.json shall use.
@@ -43,7 +43,7 @@ class InferConfig:
     inputs: tuple[str, ...] = ("dataset/images",)
     model: Path = Path("runs/train/export")
     checkpoint: str | None = None
-    engine: str | None = None
+    engine: str | None = AUTO
     precision: str | None = None
     out: Path = Path("predictions")
     annotations: Path | None = None

@@ -6,8 +6,6 @@ TensorFlow and with the same numbers.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 

@@ -4,12 +4,22 @@ import contextlib
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kpt_tools.entities import Detection, KeypointLabel, LabelMap, LabelMapItem, Prediction
-from kpt_tools.inference.sinks import coco_results, coco_rows, csv_header, csv_table
+from kpt_tools.inference.sinks import (
+    coco_results,
+    coco_rows,
+    csv_header,
+    csv_rows,
+    csv_table,
+    json_row,
+    prediction_of,
+    rounded,
+)
 
 
 def label_map() -> LabelMap:
@@ -90,3 +100,29 @@ def test_nothing_half_written(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="stop"):
         broken_off()
     assert list(tmp_path.iterdir()) == []
+
+
+def tracked(track_id: int | None) -> Prediction:
+    found = prediction()
+    return replace(found, detections=tuple(replace(row, track_id=track_id) for row in found.detections))
+
+
+@pytest.mark.parametrize("track_id", [None, 7])
+def test_a_row_is_read_back_as_it_was(track_id: int | None) -> None:
+    written = rounded(tracked(track_id))
+    assert rounded(written) == written
+    assert written.detections[0].box_xywh_px == (1.0, 2, 3, 4)
+    row = json.loads(json.dumps(json_row(written, 5, {1: 15})))
+    assert (row["image_id"], row["detections"][0]["category_id"]) == (5, 15)
+    assert prediction_of(row, label_map()) == written
+
+
+def test_numbers_of_objects() -> None:
+    assert [row.get("track_id") for row in coco_rows(tracked(7), 1, {})] == [7, 7]
+    header = csv_header(label_map(), tracked=True)
+    for track_id, cell in ((7, 7), (None, "")):
+        (row, _) = csv_rows(tracked(track_id), label_map(), tracked=True)
+        assert row[header.index("track_id")] == cell
+        assert len(row) == len(header)
+        assert row[header.index("left_x")] == 5.5
+    assert "track_id" not in csv_header(label_map())
