@@ -58,15 +58,35 @@ def decode_image(encoded: bytes, name: str, *, upright: bool = True) -> ImageRgb
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large images, odd EXIF: what matters is raised
             with Image.open(io.BytesIO(encoded)) as picture:
-                picture.load()
-                return np.ascontiguousarray(_to_rgb(_upright(picture) if upright else picture))
+                return _decoded(picture, upright=upright)
     except UnidentifiedImageError as exc:
         raise DataError(f"{name}: not an image that can be read ({_head(encoded)}). Replace or remove it.") from exc
     except Image.DecompressionBombError as exc:
         raise DataError(f"{name}: too large to decode safely ({exc}). Scale it down.") from exc
     except Exception as exc:  # damaged files make Pillow raise nearly anything
-        reason = " ".join(str(exc).split()) or type(exc).__name__
-        raise DataError(f"{name}: cannot be decoded ({reason}). Replace or remove it.") from exc
+        raise _damaged(name, exc) from exc
+
+
+def decode_picture(picture: Image.Image, name: str) -> ImageRgb:
+    """Convert a picture of Pillow, opened or made, as `decode_image` does; it is turned upright.
+
+    Raises:
+        DataError: truncated, or of a kind that has no plain RGB form.
+    """
+    try:
+        return _decoded(picture, upright=True)
+    except Exception as exc:  # damaged files make Pillow raise nearly anything
+        raise _damaged(name, exc) from exc
+
+
+def _decoded(picture: Image.Image, *, upright: bool) -> ImageRgb:
+    picture.load()
+    return np.ascontiguousarray(_to_rgb(_upright(picture) if upright else picture))
+
+
+def _damaged(name: str, exc: Exception) -> DataError:
+    reason = " ".join(str(exc).split()) or type(exc).__name__
+    return DataError(f"{name}: cannot be decoded ({reason}). Replace or remove it.")
 
 
 def _upright(picture: Image.Image) -> Image.Image:
