@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,21 @@ from kpt_tools.config.model_metadata import write_metadata
 from kpt_tools.config.network_input import NetworkInput, write_network_input
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.inference.video import VideoWriter
+from kpt_tools.stages.parity_file import FORMAT
+
+# As kpt-tools export would have found it to be good, so that it is chosen by itself.
+PARITY = {
+    "format": FORMAT,
+    "checks": [
+        {
+            "model": "onnx/model_float32.onnx",
+            "precision": "float32",
+            "good": True,
+            "seconds_per_picture": 0.01,
+            "average_precision": [],
+        }
+    ],
+}
 
 
 @pytest.fixture
@@ -175,3 +191,22 @@ def test_the_package_offers_what_it_lists() -> None:
     assert all(hasattr(kpt_tools, name) for name in kpt_tools.__all__)
     with pytest.raises(AttributeError, match="module 'kpt_tools' has no attribute 'Detectr'"):
         kpt_tools.Detectr  # noqa: B018
+
+
+def test_the_examples_of_the_page_run(
+    model: Path, folder: Path, repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """docs/python-api.md, with the small model as runs/train/export; it finds something from a mean of 77 on."""
+    (model.parent / "runs" / "train").mkdir(parents=True)
+    model.rename(model.parent / "runs" / "train" / "export")
+    (model.parent / "runs" / "train" / "export" / "parity.json").write_text(json.dumps(PARITY), encoding="utf-8")
+    monkeypatch.chdir(folder.parent)
+    page = (repository / "docs" / "python-api.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    namespace: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, namespace)
+    text = capsys.readouterr().out
+    assert "pictures/img10.png patch 0.39" in text
+    assert "pictures/img1.png 0\npictures/img2.png 0\npictures/img10.png 1\n" in text
