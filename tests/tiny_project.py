@@ -40,7 +40,7 @@ def make_project(folder: Path) -> Path:
     return folder
 
 
-def run_command(project: Path, *arguments: str, timeout: int = 240) -> subprocess.CompletedProcess[str]:
+def run_command(project: Path, *arguments: str, timeout: int = 500) -> subprocess.CompletedProcess[str]:
     """Run ``kpt-tools`` in the project's folder."""
     return subprocess.run(
         [sys.executable, "-m", "kpt_tools", *arguments], cwd=project, capture_output=True, text=True, timeout=timeout

@@ -41,10 +41,10 @@ def command(**settings: object) -> None:
     from rich.console import Console
 
     from kpt_tools.cli.export_tables import parity_tables, signature_table
-    from kpt_tools.cli.findings import print_finding_lines
+    from kpt_tools.cli.findings import print_finding_lines, print_notes
     from kpt_tools.cli.image_progress import ImageProgress
     from kpt_tools.config.base import from_dict
-    from kpt_tools.stages.export import LOG_NAME, export_run
+    from kpt_tools.stages.export import LOG_NAME, STATISTICS, export_run
 
     config = from_dict(ExportConfig, settings | {name: _names(settings[name]) for name in ("formats", "precisions")})
     console = Console()
@@ -62,6 +62,7 @@ def command(**settings: object) -> None:
         for table in parity_tables(checked):
             console.print(table)
         raise
+    print_notes(result.findings, STATISTICS)
     print_finding_lines(result.findings, str(config.run / LOG_NAME))
     console.print(signature_table(result))
     for table in parity_tables(result.parity["checks"]):

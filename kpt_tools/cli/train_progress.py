@@ -59,6 +59,14 @@ def _resumed(event: Mapping[str, Any]) -> list[str]:
     return [f"Resumed from step {event['step']}."]
 
 
+def _cleaned(event: Mapping[str, Any]) -> list[str]:
+    return [f"Removed what an earlier, killed start left half-written: {', '.join(event['names'])}."]
+
+
+def _orphan(event: Mapping[str, Any]) -> list[str]:
+    return ["A training here was killed; waiting for its last process to end."]
+
+
 def _preflight(event: Mapping[str, Any]) -> list[str]:
     return [f"Before the start: {line}" for line in event["lines"]] + [f"Warning: {line}" for line in event["warnings"]]
 
@@ -109,6 +117,8 @@ _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "adjusted": _adjusted,
     "sampled": _sampled,
     "damaged_checkpoint": _damaged,
+    "cleaned": _cleaned,
+    "orphan": _orphan,
 }
 
 

@@ -12,6 +12,9 @@ STATE_FILE = "checkpoint"
 _LATEST = re.compile(r'^model_checkpoint_path:\s*"(.*)"\s*$', re.MULTILINE)
 _ALL = re.compile(r'^all_model_checkpoint_paths:\s*"(.*)"\s*$', re.MULTILINE)
 _STEP = re.compile(r"-(\d+)$")
+_FILE = re.compile(r"^(ckpt-\d+)\.(?:index|data-\d+-of-\d+)$")
+_HALF_WRITTEN = re.compile(r"^ckpt-\d+_temp|\.tempstate\d+$|^checkpoint\.tmp|^\.[\w.-]+\.tmp$")
+"""Of TensorFlow's writer of checkpoints, of its state file, and of `kpt_tools.fsio.atomic_open`."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,23 @@ def latest(run: Path) -> CheckpointFile | None:
     if step is None or not exists(prefix):
         return None
     return CheckpointFile(prefix, int(step.group(1)))
+
+
+def leftovers(run: Path) -> list[Path]:
+    """Files and folders in `run` that a killed process left half-written, or did not come to enter in the state file.
+
+    Only to be asked while nobody writes there. Without a state file, checkpoints count as wanted.
+    """
+    if not run.is_dir():
+        return []
+    state = run / STATE_FILE
+    found = [path for path in run.iterdir() if _HALF_WRITTEN.search(path.name)]
+    if state.is_file():
+        text = state.read_text(encoding="utf-8", errors="replace")
+        listed = {Path(name).name for name in [*_LATEST.findall(text), *_ALL.findall(text)]}
+        files = [(path, match.group(1)) for path in run.iterdir() if (match := _FILE.match(path.name))]
+        found += [path for path, name in files if name not in listed]
+    return sorted(found)
 
 
 def exists(prefix: Path) -> bool:

@@ -43,6 +43,7 @@ def run_child(
     *,
     feed: Iterable[bytes] | None = None,
     what: str = "the OD API's process",
+    keep_open: Sequence[int] = (),
 ) -> ChildResult:
     """Run a program, append all its output to `log`, and hand its events over as they come.
 
@@ -54,6 +55,7 @@ def run_child(
         on_event: called with each event, in this thread.
         feed: what to write to its standard input, from another thread; None: it has none.
         what: the name of the process in messages.
+        keep_open: file descriptors that the child inherits, such as those of a lock.
 
     Raises:
         OutOfMemoryError: memory was not enough.
@@ -65,7 +67,8 @@ def run_child(
     with log.open("a", encoding="utf-8") as sink:
         sink.write(f"$ {' '.join(command)}\n")
         sink.flush()
-        with _start(command, with_input=feed is not None) as process, _Feeder(process, feed or ()) as feeder:
+        started = _start(command, with_input=feed is not None, keep_open=keep_open)
+        with started as process, _Feeder(process, feed or ()) as feeder:
             interrupted = _attend(process, sink, on_event)
     if feeder.error is not None:
         raise feeder.error
@@ -121,7 +124,7 @@ class _Feeder:
             self.process.kill()
 
 
-def _start(command: Sequence[str], *, with_input: bool = False) -> subprocess.Popen[str]:
+def _start(command: Sequence[str], *, with_input: bool, keep_open: Sequence[int]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command,
         stdin=subprocess.PIPE if with_input else subprocess.DEVNULL,
@@ -132,6 +135,7 @@ def _start(command: Sequence[str], *, with_input: bool = False) -> subprocess.Po
         errors="replace",
         env=child_environment(os.environ),
         start_new_session=True,
+        pass_fds=tuple(keep_open),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from kpt_tools.odapi.child import program
@@ -35,6 +36,11 @@ def train_command(
         f"--kpt_validate_every={validate_every}",
         f"--kpt_one_batch={str(one_batch).lower()}",
     )
+
+
+def resumed(command: Sequence[str], validated_step: int) -> list[str]:
+    """The command line of a training whose last validated checkpoint is that of `validated_step`."""
+    return [*command, f"--kpt_validated_step={validated_step}"]
 
 
 def export_command(

@@ -16,7 +16,16 @@ from typing import Any
 
 from kpt_tools.errors import KptToolsError
 from kpt_tools.fsio import write_json
-from kpt_tools.odapi import batch_norm, batch_norm_unfold, events, first_batch, pipeline_config, transfer, transfer_plan
+from kpt_tools.odapi import (
+    batch_norm,
+    batch_norm_unfold,
+    checkpoints,
+    events,
+    first_batch,
+    pipeline_config,
+    transfer,
+    transfer_plan,
+)
 from kpt_tools.odapi.loss_watch import LossWatch
 from kpt_tools.odapi.stop_signal import StopSignal
 from kpt_tools.odapi.train_parts import Parts, build, forward_in_training_mode, train_step
@@ -40,6 +49,7 @@ class LoopOptions:
         transfer: what to take from fine_tune_checkpoint.
         ema: decay of the weights' moving average; 0.0 for none.
         validate_every: look at each so-many-th validation picture at every checkpoint; 0: at none.
+        validated_step: the last checkpoint that was validated, for a run that is resumed.
         one_batch: train on the first batch only, again and again.
     """
 
@@ -47,6 +57,7 @@ class LoopOptions:
     transfer: str = transfer_plan.MATCH
     ema: float = 0.0
     validate_every: int = 0
+    validated_step: int = 0
     one_batch: bool = False
 
 
@@ -72,7 +83,7 @@ def train_loop(
 
     stop = StopSignal()
     if options.seed is not None:
-        tf.keras.utils.set_random_seed(options.seed)
+        tf.keras.utils.set_random_seed(_seed(options.seed, model_dir))
     events.emit("phase", name="building the model")
     parts = build(pipeline_config_path, train_steps, record_summaries, use_tpu, one_batch=options.one_batch)
     steps = train_steps or int(parts.train_config.num_steps)
@@ -86,7 +97,15 @@ def train_loop(
         events.emit("refused", error=type(exc).__name__, message=str(exc))
         raise
     validation = Validation(parts, model_dir, options.validate_every) if options.validate_every else None
-    _Loop(parts, steps, model_dir, state, averages, validation, stop).run(checkpoint_every_n)
+    loop = _Loop(parts, steps, model_dir, state, averages, validation, stop)
+    loop.catch_up(options.validated_step)
+    loop.run(checkpoint_every_n)
+
+
+def _seed(seed: int, model_dir: str) -> int:
+    """Another one for each step that a run is resumed from, or it would see the same pictures first each time."""
+    last = checkpoints.latest(Path(model_dir))
+    return (seed + (last.step if last else 0)) % 2**32
 
 
 def _load_fine_tune_checkpoint(parts: Parts, config_path: str, model_dir: str, mode: str) -> None:
@@ -167,6 +186,13 @@ class _Loop:
         self._interrupted = stop
         self._enough = False
 
+    def catch_up(self, validated_step: int) -> None:
+        """Validate the checkpoint that the run is resumed from, if it was killed before that was done."""
+        step = int(self._parts.global_step)
+        if self._validation and step > validated_step:
+            with self._averages.in_place() if self._averages else contextlib.nullcontext():
+                self._validate(step)
+
     def run(self, checkpoint_every: int) -> None:
         """Train to the last step, to a signal, to a loss that is no number, or until the parent says enough."""
         saved = step = int(self._parts.global_step)
@@ -203,12 +229,15 @@ class _Loop:
                 events.emit("phase", name="estimating batch-normalisation statistics")
                 wanted = statistics_batches(self._parts.batch_size, step)
                 batches = self._statistics.reestimate(self._iterator, wanted, self._interrupted)
-            path = self._state.save(step)
+            path = self._state.save(step, batches)
             events.emit("checkpoint", step=step, path=path, statistics_batches=batches)
-            if self._validation and not self._interrupted():
-                events.emit("phase", name="detecting in the validation pictures")
-                self._validation.run(step, self._interrupted)
+            self._validate(step)
         events.emit("phase", name="training")
+
+    def _validate(self, step: int) -> None:
+        if self._validation and not self._interrupted():
+            events.emit("phase", name="detecting in the validation pictures")
+            self._validation.run(step, self._interrupted)
 
     def _hear_answers(self, *, wait: bool = False) -> None:
         if self._validation is None:

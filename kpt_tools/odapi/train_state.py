@@ -10,6 +10,8 @@ from kpt_tools.odapi.train_parts import Parts
 from kpt_tools.odapi.weight_averages import WeightAverages
 
 CHECKPOINTS_KEPT = 3
+STATISTICS = "statistics_batches"
+"""The variable of a checkpoint that tells what its batch-normalisation statistics were estimated from."""
 
 
 class TrainState:
@@ -26,7 +28,9 @@ class TrainState:
 
         self._parts = parts
         self._averages = averages
+        self._statistics = tf.Variable(0, trainable=False, dtype=tf.int64)
         more = {} if averages is None else {"shadows": averages.shadows}
+        more |= {STATISTICS: self._statistics}
         self._checkpoint = tf.train.Checkpoint(
             step=parts.global_step, model=parts.model, optimizer=parts.optimizer, **more
         )
@@ -59,8 +63,15 @@ class TrainState:
                 "Train anew into another folder with --run."
             )
 
-    def save(self, step: int) -> str:
-        """Write a checkpoint named after the step; its model has the averages, if there are any."""
+    def save(self, step: int, statistics_batches: int = 0) -> str:
+        """Write a checkpoint named after the step; its model has the averages, if there are any.
+
+        Args:
+            step: of the training.
+            statistics_batches: what the batch-normalisation statistics were estimated from just now; 0: they are the
+                moving averages of the training.
+        """
+        self._statistics.assign(statistics_batches)
         return str(self._manager.save(checkpoint_number=step))
 
 

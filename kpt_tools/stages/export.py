@@ -36,6 +36,7 @@ from kpt_tools.stages.train import CONFIG_NAME, LABEL_MAP_NAME
 
 LOG_NAME = "export.log"
 REFUSED_NAME = "export_refused.json"
+STATISTICS = "statistics-estimated"
 
 OnEvent = Callable[[dict[str, Any]], None]
 Conversion = tuple[str, str]
@@ -186,11 +187,26 @@ class _Work:
         feed = image_stream.packed(self._original.images())
 
         def watch(event: dict[str, Any]) -> None:
+            if event["kind"] == "statistics":
+                self._tell_statistics(event)
             self._on_event({**event, "total": self._pictures.total} if event["kind"] == "image" else event)
 
         if run_child(command, job.config.run / LOG_NAME, watch, feed=feed).interrupted:
             raise KeyboardInterrupt
         self._original.read(reference)
+
+    def _tell_statistics(self, event: dict[str, Any]) -> None:
+        """The checkpoint was saved on Ctrl-C, which waits for no statistics; its export has them, or it is told."""
+        origin = self._job.chosen.origin.text
+        if event["batches"]:
+            message = f"{origin}: saved on Ctrl-C, so its batch-normalisation statistics were estimated anew."
+            self._report.add(STATISTICS, "info", message)
+            return
+        message = (
+            f"{origin}: saved on Ctrl-C with moving averages as batch-normalisation statistics; the training records "
+            f"to estimate them from are gone ({', '.join(event['records'])}). It may find less than it could."
+        )
+        self._report.add("statistics-not-estimated", "warning", message)
 
     def _saved_model(self) -> Specs:
         """Complete the new SavedModel, load it and check it; what it takes and gives."""

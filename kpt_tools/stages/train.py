@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,11 @@ from kpt_tools.odapi import (
 )
 from kpt_tools.odapi.pipeline_config import Message
 from kpt_tools.pipeline.label_map import format_label_map, read_label_map
+from kpt_tools.stages.best_checkpoint import FOLDER as BEST_FOLDER
 from kpt_tools.stages.best_checkpoint import Best, read_best
 from kpt_tools.stages.eval_truth import count_records, find_shards
 from kpt_tools.stages.preflight import preflight
+from kpt_tools.stages.run_lock import run_lock
 from kpt_tools.stages.run_manifest import FILE_NAME as RUN_NAME
 from kpt_tools.stages.run_manifest import read_run, run_manifest
 from kpt_tools.stages.train_preview import draw_first_batch
@@ -83,6 +86,12 @@ def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainR
     """
     _check_settings(config)
     message = pipeline_config.read(config.config)
+    with run_lock(config.run, lambda: on_event({"kind": "orphan"})) as lock:
+        return _train_alone(config, message, lock, on_event)
+
+
+def _train_alone(config: TrainConfig, message: Message, lock: tuple[int, ...], on_event: OnEvent) -> TrainResult:
+    """Train in a folder where nobody else does."""
     inputs = run_config.inputs_of(message, str(config.config))
     label_map = read_label_map(inputs.label_map)
     resolved = run_config.resolve(
@@ -92,6 +101,7 @@ def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainR
     before = checkpoints.latest(config.run)
     _refuse_other_model(config.run, resolved, before)
     _refuse_other_averages(config, before)
+    _refuse_old_best(config.run, before)
     if before is None:
         _prepare_transfer(config.run, resolved)
     found = preflight(config, resolved, inputs.train_records, label_map)
@@ -99,7 +109,7 @@ def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainR
     if found.batch_size != resolved.train_config.batch_size:
         adjust.set_batch_size(resolved, found.batch_size)
     progress = _progress(config.run, before)
-    make_folder(config.run)
+    _clean(config.run, on_event)
     write_text(config.run / LABEL_MAP_NAME, format_label_map(label_map))
     files = {"config": config.config, "label_map": inputs.label_map}
     with run_manifest(config.run, "train", config, files) as manifest:
@@ -107,7 +117,8 @@ def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainR
         manifest["train_records"] = [str(Path(path).resolve()) for path in inputs.train_records]
         manifest["transfer"] = _transferred(config.run)
         with _recorded(manifest, progress):
-            result = _run(config, resolved, label_map, progress, _watch(manifest, resolved, label_map, on_event))
+            watch = _watch(manifest, resolved, label_map, on_event)
+            result = _run(config, resolved, label_map, progress, watch, lock)
         manifest["result"] = {"step": result.step, "steps": result.steps, "losses": result.losses}
         manifest["stopped_early"] = result.stopped_early
         if result.interrupted:
@@ -189,6 +200,25 @@ def _refuse_other_model(run: Path, resolved: Message, before: checkpoints.Checkp
         )
 
 
+def _refuse_old_best(run: Path, before: checkpoints.CheckpointFile | None) -> None:
+    """A new training would not replace the best checkpoint of an earlier one, unless it came to be better."""
+    best = read_best(run) if before is None else None
+    if best is not None:
+        raise ConfigError(
+            f"{run}: holds the best checkpoint of an earlier training (step {best.step}) and none to go on from. "
+            f"Choose another folder with --run, or remove {run / BEST_FOLDER}."
+        )
+
+
+def _clean(run: Path, on_event: OnEvent) -> None:
+    """Remove what a killed training left half-written, and tell."""
+    left = checkpoints.leftovers(run) + sorted((run / validation.FOLDER).glob("*"))
+    for path in left:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if left:
+        on_event({"kind": "cleaned", "names": [path.name for path in left]})
+
+
 def _refuse_other_averages(config: TrainConfig, before: checkpoints.CheckpointFile | None) -> None:
     """The weights of a run with averages mean something else than those of one without."""
     if before is None or not (config.run / RUN_NAME).is_file():
@@ -211,15 +241,20 @@ def _transferred(run: Path) -> dict[str, Any] | None:
 
 
 def _run(
-    config: TrainConfig, resolved: Message, label_map: LabelMap, progress: Progress, on_event: OnEvent
+    config: TrainConfig,
+    resolved: Message,
+    label_map: LabelMap,
+    progress: Progress,
+    on_event: OnEvent,
+    lock: tuple[int, ...],
 ) -> TrainResult:
     steps = int(resolved.train_config.num_steps)
     start = progress.resumed_from
-    if start >= steps:
-        return TrainResult(config.run, start, steps, start, False, {}, read_best(config.run))
     validator, every = _validator(config, resolved, label_map, on_event)
+    if start >= steps and (validator is None or validator.validated_step() >= start):
+        return TrainResult(config.run, start, steps, start, False, {}, read_best(config.run))
     command = _command(config, steps, every)
-    progress = Supervisor(config.run, resolved, command, validator, progress, on_event).run()
+    progress = Supervisor(config.run, resolved, command, validator, progress, on_event, lock).run()
     after = checkpoints.latest(config.run)
     ended = progress.interrupted or progress.stopped_early is not None
     if not ended and (after is None or after.step != steps):

@@ -9,7 +9,7 @@ from typing import Any
 
 from kpt_tools.errors import EngineError, OutOfMemoryError
 from kpt_tools.fsio import write_text
-from kpt_tools.odapi import checkpoints, pipeline_config
+from kpt_tools.odapi import checkpoints, commands, pipeline_config
 from kpt_tools.odapi.adjust import BATCH_SIZE, LEARNING_RATE, Adjustment, apply
 from kpt_tools.odapi.child import ChildResult, run_child
 from kpt_tools.odapi.pipeline_config import Message
@@ -54,6 +54,7 @@ class Supervisor:
         validator: measures what the child detects; None: no validation.
         progress: where an earlier start left off.
         on_event: called with each event of the child, and with ``adjusted`` and ``validated`` of this class.
+        keep_open: file descriptors that the child inherits.
     """
 
     def __init__(
@@ -64,8 +65,9 @@ class Supervisor:
         validator: Validator | None,
         progress: Progress,
         on_event: OnEvent,
+        keep_open: Sequence[int] = (),
     ) -> None:
-        self._run, self._resolved, self._command = run, resolved, command
+        self._run, self._resolved, self._command, self._keep_open = run, resolved, command, keep_open
         self._validator, self._progress, self._on_event = validator, progress, on_event
         self._diverged: dict[str, Any] | None = None
         self._cut_at: int | None = None
@@ -92,8 +94,12 @@ class Supervisor:
 
     def _child(self) -> ChildResult:
         self._diverged = None
+        command = self._command
+        if self._validator is not None:
+            command = commands.resumed(command, self._validator.validated_step())
         with CsvLog(self._run / RESULTS_NAME) as results:
-            return run_child(self._command, self._run / LOG_NAME, lambda event: self._watch(event, results))
+            log, watch = self._run / LOG_NAME, lambda event: self._watch(event, results)
+            return run_child(command, log, watch, keep_open=self._keep_open)
 
     def _watch(self, event: dict[str, Any], results: CsvLog) -> None:
         kind = event["kind"]

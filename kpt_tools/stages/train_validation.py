@@ -91,6 +91,10 @@ class Validator:
         with CsvLog(self._config.run / CSV_NAME) as log:
             log.forget_after(step)
 
+    def validated_step(self) -> int:
+        """The last step that was measured; 0 for none."""
+        return max((int(row["step"]) for row in read_rows(self._config.run / CSV_NAME)), default=0)
+
     def _measure(self, arrays: Arrays) -> EvalResult:
         truth = iter(self._load())
         pairs = [self._pair(truth, row, str(name), arrays) for row, name in enumerate(arrays["names"])]

@@ -58,3 +58,21 @@ def test_the_latest_can_be_forgotten_and_so_on_to_the_first(tmp_path) -> None:
     assert checkpoints.forget_latest(tmp_path) is None
     assert checkpoints.forget_latest(tmp_path) is None
     assert not (tmp_path / "checkpoint").exists()
+
+
+def test_leftovers_are_what_a_killed_writer_left(tmp_path) -> None:
+    write_checkpoint(tmp_path, "ckpt-1")
+    write_checkpoint(tmp_path, "ckpt-40")
+    wanted = sorted(path.name for path in tmp_path.iterdir())
+    (tmp_path / "ckpt-50_temp").mkdir()
+    left = ["ckpt-50_temp", "ckpt-45.index", "ckpt-45.data-00000-of-00001", "checkpoint.tmp0f", ".run.json.x_y1.tmp"]
+    for name in left[1:]:
+        (tmp_path / name).write_bytes(b"x")
+    for name in ("ckpt-notes.txt", "results.csv", "first_batch.jpg", ".lock"):
+        (tmp_path / name).write_bytes(b"x")
+    assert sorted(path.name for path in checkpoints.leftovers(tmp_path)) == sorted(left)
+    (tmp_path / "checkpoint").unlink()
+    found = {path.name for path in checkpoints.leftovers(tmp_path)}
+    assert found == set(left) - {"ckpt-45.index", "ckpt-45.data-00000-of-00001"}, "nobody knows which were wanted"
+    assert found.isdisjoint(wanted)
+    assert checkpoints.leftovers(tmp_path / "no-run") == []

@@ -8,9 +8,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
+import psutil
 import pytest
 from html_page import Page
 from tiny_project import make_project, run_command
@@ -19,6 +21,7 @@ from kpt_tools.config.train import TrainConfig
 from kpt_tools.errors import ConfigError
 from kpt_tools.odapi import checkpoints
 from kpt_tools.stages.best_checkpoint import read_best
+from kpt_tools.stages.csv_log import read_rows
 from kpt_tools.stages.train import train
 
 pytest.importorskip("object_detection")
@@ -33,25 +36,18 @@ def project(tmp_path_factory):
 
 def test_killed_training_resumes_to_the_exact_step_and_the_road_goes_on(project) -> None:
     run = project / "runs" / "train"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kpt_tools", "train", "--checkpoint-every", "2"],
-        cwd=project,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 200
-    while checkpoints.latest(run) is None and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.2)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    _kill_while_it_writes(project, "ckpt-4")
     first = checkpoints.latest(run)
     assert first is not None
+    assert first.step in (2, 4)
     assert json.loads((run / "run.json").read_text())["status"] == "running"
-    _wait_for_the_orphan(run)
 
     done = run_command(project, "train", "--checkpoint-every", "2")
     assert done.returncode == 0, done.stderr
+    assert f"Resumed from step {first.step}." in done.stderr
     assert "Trained to step 7" in done.stdout
+    assert checkpoints.leftovers(run) == []
+    assert [int(row["step"]) for row in read_rows(run / "validation.csv")] == [2, 4, 6, 7]
     last = checkpoints.latest(run)
     assert last is not None
     assert last.step == 7
@@ -108,15 +104,27 @@ def _tensorboard_reads(run) -> None:
         assert board.SummaryMetadata("train", name).plugin_data.plugin_name == "scalars"
 
 
-def _wait_for_the_orphan(run) -> None:
-    """The training child notices that its parent is gone and ends at its next step."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        found = subprocess.run(["pgrep", "-f", f"model_dir={run.relative_to(run.parents[1])}"], capture_output=True)
-        if found.returncode != 0:
-            return
-        time.sleep(0.5)
-    pytest.fail("the training child outlived its parent")
+def _kill_while_it_writes(project, name: str) -> None:
+    """Train, and kill the training with SIGKILL when the first file or folder called like `name` appears.
+
+    The child is stopped in the midst of its work; it is killed a second after its parent, so that the next start finds
+    it alive.
+    """
+    run = project / "runs" / "train"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kpt_tools", "train", "--checkpoint-every", "2"],
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 400
+    while not any(run.glob(f"{name}*")) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.001)
+    (child,) = psutil.Process(process.pid).children()
+    child.suspend()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    threading.Timer(1.0, child.kill).start()
 
 
 def test_ctrl_c_saves_and_tells_how_to_go_on(project) -> None:
@@ -128,17 +136,49 @@ def test_ctrl_c_saves_and_tells_how_to_go_on(project) -> None:
         text=True,
     )
     results = project / "runs" / "stopped" / "results.csv"
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 400
     while time.monotonic() < deadline and not (results.is_file() and results.stat().st_size > 100):
         time.sleep(0.2)
     os.kill(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Run the same command again to go on from there" in out
     last = checkpoints.latest(project / "runs" / "stopped")
     assert last is not None
     assert last.step >= 1
     assert json.loads((project / "runs" / "stopped" / "run.json").read_text())["status"] == "interrupted"
+    _statistics_are_estimated_for_an_export(project / "runs" / "stopped", last)
+
+
+REFRESH = """
+import sys
+from pathlib import Path
+from kpt_tools.odapi import compat
+compat.activate()
+import numpy as np
+import tensorflow as tf
+from kpt_tools.odapi.statistics_refresh import refreshed
+config, before, folder = map(Path, sys.argv[1:])
+folder.mkdir()
+after = refreshed(config, before, folder)
+assert refreshed(config, after, folder) == after, "once is enough"
+old, new = (tf.train.load_checkpoint(str(path)) for path in (before, after))
+names = [name for name in new.get_variable_to_shape_map() if name.startswith("model/")]
+changed = [name for name in names if not np.array_equal(old.get_tensor(name), new.get_tensor(name))]
+print(len(names), len(changed), all("/moving_" in name for name in changed))
+"""
+
+
+def _statistics_are_estimated_for_an_export(run, checkpoint) -> None:
+    """Ctrl-C waits for no statistics, so what is exported of it gets them first; no weight is touched."""
+    arguments = [str(run / "pipeline.config"), str(checkpoint.prefix), str(run / "anew")]
+    done = subprocess.run([sys.executable, "-c", REFRESH, *arguments], capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    batches = min(25, checkpoint.step)
+    assert f'{{"kind": "statistics", "batches": {batches}, "records": []}}' in done.stdout
+    variables, changed, only_statistics = done.stdout.splitlines()[-1].split()
+    assert (changed, only_statistics) == (str(2 * 55), "True")
+    assert int(variables) > 2 * 55
 
 
 def test_a_run_of_another_model_is_refused(project, monkeypatch, tmp_path) -> None:

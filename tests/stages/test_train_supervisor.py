@@ -120,3 +120,14 @@ def test_steps_that_were_lost_leave_the_table(tmp_path) -> None:
     _, second, _ = supervise(tmp_path, "events.emit('resumed', step=1, checkpoint='')\nstep(2)\n")
     second.run()
     assert [row["step"] for row in read_rows(run / RESULTS_NAME)] == ["1", "2"]
+
+
+def test_the_child_hears_which_checkpoint_was_validated_last(tmp_path) -> None:
+    class Validator:
+        def validated_step(self) -> int:
+            return 40
+
+    run, supervisor, _ = supervise(tmp_path, "(run / 'flags').write_text(' '.join(sys.argv[2:]))\nsave(50)\n")
+    supervisor._validator = Validator()
+    supervisor.run()
+    assert (run / "flags").read_text() == "--kpt_validated_step=40"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,13 @@ def main() -> None:
     events.emit("phase", name="importing TensorFlow")
     import tensorflow as tf
 
-    from kpt_tools.odapi import serving
+    from kpt_tools.odapi import serving, statistics_refresh
 
     tf.config.experimental.enable_tensor_float_32_execution(False)
     events.emit("phase", name="restoring the checkpoint")
-    model = serving.restored_model(pipeline_config.read(flags.config), flags.checkpoint)
+    with tempfile.TemporaryDirectory(dir=flags.config.parent) as folder:
+        checkpoint = statistics_refresh.refreshed(flags.config, flags.checkpoint, Path(folder))
+        model = serving.restored_model(pipeline_config.read(flags.config), checkpoint)
     if flags.out:
         events.emit("phase", name="writing the SavedModel")
         serving.save(model, flags.out)

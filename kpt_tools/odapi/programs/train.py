@@ -24,6 +24,7 @@ def main() -> None:
     flags.DEFINE_string("kpt_transfer", "match", "What to take from fine_tune_checkpoint: match, detection or full.")
     flags.DEFINE_float("kpt_ema", 0.0, "Decay of the weights' moving average; 0 for none.")
     flags.DEFINE_integer("kpt_validate_every", 0, "Look at each so-many-th validation picture; 0: at none.")
+    flags.DEFINE_integer("kpt_validated_step", 0, "The last step that was validated, for a run that is resumed.")
     flags.DEFINE_boolean("kpt_one_batch", False, "Train on the first batch only.")
 
     def run(argv: list[str]) -> None:
@@ -34,6 +35,7 @@ def main() -> None:
             transfer=flags.FLAGS.kpt_transfer,
             ema=flags.FLAGS.kpt_ema,
             validate_every=flags.FLAGS.kpt_validate_every,
+            validated_step=flags.FLAGS.kpt_validated_step,
             one_batch=flags.FLAGS.kpt_one_batch,
         )
         model_lib_v2.train_loop = functools.partial(train_loop.train_loop, options=options)
