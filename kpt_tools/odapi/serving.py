@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kpt_tools.odapi.offset_average import average_offsets
 from kpt_tools.odapi.pipeline_config import Message
 
 UINT8_SIGNATURE = "serving_default"
@@ -25,7 +26,7 @@ _CHECKPOINT_NUMBER = 0
 
 
 def restored_model(config: Message, checkpoint: Path) -> Any:
-    """Build the detection model of `config` and give it the weights of a checkpoint.
+    """Build the detection model of `config` and give it the weights of a checkpoint; see also `offset_average`.
 
     Args:
         config: a pipeline.config.
@@ -41,6 +42,7 @@ def restored_model(config: Message, checkpoint: Path) -> Any:
     images, shapes = model.preprocess(tf.zeros([1, 64, 64, 3]))
     model.predict(images, shapes)  # only now all variables exist
     tf.train.Checkpoint(model=model).read(str(checkpoint)).expect_partial().assert_existing_objects_matched()
+    average_offsets(model)
     return model
 
 
