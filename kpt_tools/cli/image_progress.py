@@ -50,6 +50,8 @@ class ImageProgress:
 
     def _image(self, task: TaskID, done: int, total: int | None) -> None:
         now = time.monotonic()
+        if done < self._done:  # another series
+            self._before = 0
         self._done = done
         speed = f"{(done - self._before) / max(now - self._begin, 1e-9):.1f} images/s"
         of = str(total) if total is not None else "?"

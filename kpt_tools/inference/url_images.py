@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import time
-import urllib.error
-import urllib.request
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from kpt_tools import __version__
 from kpt_tools.errors import DataError
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 SCHEMES = ("http://", "https://")
 TIMEOUT_S = 20.0
@@ -48,6 +49,10 @@ def fetch(url: str, *, timeout_s: float = TIMEOUT_S, total_s: float = TOTAL_S, m
     Raises:
         DataError: it cannot be had within these limits; the message has the address without its query.
     """
+    import http.client  # slow to import, and rarely needed
+    import urllib.error
+    import urllib.request
+
     where = url.partition("?")[0]
     request = urllib.request.Request(url, headers={"User-Agent": f"kpt-tools/{__version__}", "Accept": "image/*,*/*"})
     try:
@@ -64,7 +69,7 @@ def fetch(url: str, *, timeout_s: float = TIMEOUT_S, total_s: float = TOTAL_S, m
         raise DataError(f"{where}: cannot be fetched ({_reason(exc)}); expected an image. Check the address.") from exc
 
 
-def _read(response: http.client.HTTPResponse, where: str, total_s: float, max_bytes: int) -> bytes:
+def _read(response: HTTPResponse, where: str, total_s: float, max_bytes: int) -> bytes:
     limit = f"{max_bytes / 1024 / 1024:.3g} MB"
     promised = response.headers.get("Content-Length", "")
     if promised.isdecimal() and int(promised) > max_bytes:
@@ -83,6 +88,6 @@ def _read(response: http.client.HTTPResponse, where: str, total_s: float, max_by
 
 
 def _reason(exc: BaseException) -> str:
-    """What went wrong, in words."""
-    inner = exc.reason if isinstance(exc, urllib.error.URLError) else exc
+    """What went wrong, in words; urllib puts the reason into another error."""
+    inner = getattr(exc, "reason", None) or exc
     return " ".join(str(inner).split()) or type(inner).__name__

@@ -77,7 +77,7 @@ def class_colour(class_id: int) -> Rgb:
 def draw_prediction(
     image: Image.Image, prediction: Prediction, metadata: ModelMetadata, min_keypoint_score: float = 0.1
 ) -> Image.Image:
-    """Draw detections: boxes with class and score, points coloured per keypoint, skeleton edges.
+    """Draw detections: boxes with class, number and score, points coloured per keypoint, skeleton edges.
 
     Args:
         image: the picture that the coordinates belong to; it is left as it is.
@@ -96,7 +96,9 @@ def draw_prediction(
             for slot, (x, y, score) in zip(slots[found.class_id], found.keypoints_xys, strict=True)
             if score >= min_keypoint_score
         }
-        objects.append(_Object(found.class_id, f"{found.class_name} {found.score:.2f}", found.box_xywh_px, points))
+        number = "" if found.track_id is None else f" #{found.track_id}"
+        caption = f"{found.class_name}{number} {found.score:.2f}"
+        objects.append(_Object(found.class_id, caption, found.box_xywh_px, points))
     return _draw(image, objects, metadata.skeleton)
 
 

@@ -188,7 +188,7 @@ class _Job:
         detect: DetectNamed | None,
     ) -> float:
         """Go through all pictures; seconds that it took."""
-        on_event({"kind": "phase", "name": "detecting"})
+        on_event({"kind": "phase", "name": "reading what is done" if done else "reading"})
         begin = time.perf_counter()
         try:
             with outputs.files(scratch), _stopped_by_interrupt(self.sources.live) as stop:

@@ -185,6 +185,8 @@ class Pass:
                     if entry.again:
                         self._replay(entry, next(rows, {}), loaded)
                     else:
+                        if entry.number == done:  # the speed that is shown counts from here
+                            on_event({"kind": "phase", "name": "detecting"})
                         self._take(entry, loaded)
                 self._flush()
             except (KeyboardInterrupt, EngineError):

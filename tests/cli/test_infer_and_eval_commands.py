@@ -83,6 +83,22 @@ def test_progress_on_a_terminal() -> None:
     assert "images/s" in text
 
 
+def test_speed_is_that_of_this_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images that an earlier start has done come at once, before the phase that is timed; a new series begins at 1."""
+    console = Console(file=io.StringIO(), force_terminal=False, width=100)
+    monkeypatch.setattr("kpt_tools.cli.image_progress.LINE_INTERVAL_S", -1.0)
+    clock = iter(range(1000))
+    monkeypatch.setattr("kpt_tools.cli.image_progress.time.monotonic", lambda: float(next(clock)))
+    with ImageProgress(console) as progress:
+        progress({"kind": "image", "done": 1000, "total": 1100})
+        progress({"kind": "phase", "name": "detecting"})
+        progress({"kind": "image", "done": 1003, "total": 1100})
+        progress({"kind": "phase", "name": "comparing"})
+        progress({"kind": "image", "done": 2, "total": 4})
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines()[1:] == ["1003/1100 images, 3.0 images/s", "2/4 images, 2.0 images/s"]
+
+
 def test_progress_in_a_file_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     console = Console(file=io.StringIO(), force_terminal=False, width=100)
     monkeypatch.setattr("kpt_tools.cli.image_progress.LINE_INTERVAL_S", -1.0)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image, ImageChops
@@ -41,6 +43,17 @@ def test_everything_is_where_it_belongs(scale: float) -> None:
     assert near(picture, (210 * scale, 150 * scale), point_colour(1)), "second half of the edge"
     assert near(picture, (180 * scale, 200 * scale), class_colour(1)), "lower side of the box"
     assert near(picture, (180 * scale, 180 * scale), GREY), "inside of the box"
+
+
+def test_the_number_of_a_tracked_object_is_in_its_caption() -> None:
+    (found,) = mouse().detections
+    pictures = [
+        draw_prediction(blank(), Prediction("a", 320, 240, (replace(found, track_id=number),)), metadata())
+        for number in (None, 7, 8)
+    ]
+    boxes = [ImageChops.difference(pictures[0], other).getbbox() for other in pictures[1:]]
+    assert all(box is not None and box[3] <= 101 and box[0] >= 100 for box in boxes), "only the plate above the box"
+    assert ImageChops.difference(pictures[1], pictures[2]).getbbox() is not None
 
 
 def test_input_is_left_alone() -> None:
