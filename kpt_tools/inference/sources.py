@@ -79,8 +79,8 @@ class Sources:
 
     @property
     def live(self) -> bool:
-        """Whether a camera is among them, so that they end only when they are stopped."""
-        return any(video.live for video in self.videos) and self._max_frames is None
+        """Whether a camera is among them: what it shows comes once, and has no end unless one is set."""
+        return any(video.live for video in self.videos)
 
     @property
     def count(self) -> int | None:

@@ -21,6 +21,7 @@ TOTAL_S = 120.0
 MAX_BYTES = 64 * 1024 * 1024
 
 _BLOCK = 1 << 16
+_LONGEST_STEP = 100
 
 
 def is_url(text: str) -> bool:
@@ -29,10 +30,12 @@ def is_url(text: str) -> bool:
 
 
 def name_of_url(url: str) -> str:
-    """A name for outputs: host and path, without a way upwards, and a mark of port and query if there are any."""
+    """A name for outputs: host and path as a path below some folder, and a mark of what is not in it (port, query)."""
     parts = urlsplit(url)
-    steps = [step for step in unquote(parts.path).replace("\\", "/").split("/") if step not in ("", ".", "..")]
-    rest = "?".join(filter(None, (parts.netloc.partition(":")[2], parts.query)))
+    path = "".join(letter if letter.isprintable() else "_" for letter in unquote(parts.path)).replace("\\", "/")
+    steps = [step[-_LONGEST_STEP:] for step in path.split("/") if step not in ("", ".", "..")]
+    long = parts.path if len(parts.path) > _LONGEST_STEP else ""
+    rest = "?".join(filter(None, (parts.netloc.partition(":")[2], parts.query, long)))
     mark = f"-{hashlib.sha256(rest.encode()).hexdigest()[:8]}" if rest else ""
     return "/".join([parts.hostname or "", *(steps or ["index"])]) + mark
 

@@ -150,6 +150,11 @@ class _Job:
         inputs = {name: {"path": str(file), "sha256": sha256_of(file)} for name, file in choice.files.items()}
         settings = {"config": jsonable(config), "inputs": inputs, **more}
         earlier = self.journal.earlier(settings, overwrite=config.overwrite)
+        if earlier and self.sources.live:
+            raise ConfigError(
+                f"{config.out}: holds an unfinished run, and what a camera showed does not come back. --overwrite "
+                "starts anew; to keep that run, choose another --out."
+            )
         done = earlier.images if earlier else 0
         begin_ns = earlier.begin_ns if earlier else self.journal.now()
         origin = known_origin(choice.folder)

@@ -105,6 +105,7 @@ def test_too_slow_as_a_whole(server: str) -> None:
         ("https://example.org/a/b.jpg", "example.org/a/b.jpg"),
         ("https://example.org/../../b%20c.jpg", "example.org/b c.jpg"),
         ("http://example.org", "example.org/index"),
+        ("http://example.org/a%00b%0a.jpg", "example.org/a_b_.jpg"),
         ("https://example.org/%2e%2e/%2Fetc/x.png", "example.org/etc/x.png"),
     ],
 )
@@ -117,6 +118,14 @@ def test_names_of_different_addresses_differ() -> None:
     names = {name_of_url(url) for url in urls}
     assert len(names) == 5
     assert all(name.startswith("a/b") for name in names)
+
+
+def test_long_names_are_cut_and_stay_different() -> None:
+    names = {name_of_url(f"http://a/{letter * 300}b.jpg") for letter in "xy"} | {
+        name_of_url(f"http://a/{'x' * 301}b.jpg")
+    }
+    assert len(names) == 3
+    assert all(len(name) < 130 for name in names)
 
 
 def test_as_sources(server: str) -> None:

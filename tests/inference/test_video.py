@@ -149,7 +149,7 @@ def test_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [0, 0]
     assert sources.findings() == ()
     limited = Sources(["camera:0"], max_frames=2)
-    assert (limited.live, limited.count, len(list(limited))) == (False, 2, 2)
+    assert (limited.live, limited.count, len(list(limited))) == (True, 2, 2)
 
 
 def test_rate_of_a_camera_that_does_not_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

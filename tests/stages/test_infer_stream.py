@@ -11,6 +11,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -386,6 +387,18 @@ def test_ctrl_c_ends_a_camera_and_not_the_run(tmp_path: Path, monkeypatch: pytes
     monkeypatch.undo()
     assert len(frames_of(out / "videos" / "camera0.mp4")) == result.images
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_camera_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import cv2
+
+    path, real = make_video(tmp_path / "a.mp4", 9), cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", lambda source: real(str(path)))
+    cfg = InferConfig(inputs=("camera:0",), out=tmp_path / "out", max_frames=8, no_images=True)
+    interrupted(cfg, 4, EngineError("out of memory"))
+    with pytest.raises(ConfigError, match="what a camera showed does not come back"):
+        infer(cfg, engine=Recorder())
+    assert infer(replace(cfg, overwrite=True), engine=Recorder()).images == 8
 
 
 # --- memory
