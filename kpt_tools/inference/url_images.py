@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -36,8 +37,9 @@ def name_of_url(url: str) -> str:
     steps = [step[-_LONGEST_STEP:] for step in path.split("/") if step not in ("", ".", "..")]
     long = parts.path if len(parts.path) > _LONGEST_STEP else ""
     rest = "?".join(filter(None, (parts.netloc.partition(":")[2], parts.query, long)))
+    stem, suffix = os.path.splitext(steps[-1] if steps else "index")
     mark = f"-{hashlib.sha256(rest.encode()).hexdigest()[:8]}" if rest else ""
-    return "/".join([parts.hostname or "", *(steps or ["index"])]) + mark
+    return "/".join([parts.hostname or "", *steps[:-1], f"{stem}{mark}{suffix}"])
 
 
 def fetch(url: str, *, timeout_s: float = TIMEOUT_S, total_s: float = TOTAL_S, max_bytes: int = MAX_BYTES) -> bytes:

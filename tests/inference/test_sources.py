@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import random
+import re
 from pathlib import Path
 
 import pytest
@@ -116,3 +119,49 @@ def test_natural_key() -> None:
         "img9a",
         "img10",
     ]
+
+
+def test_it_can_be_gone_through_again(tree: Path) -> None:
+    sources = Sources([str(tree)])
+    assert sources.count == 4
+    assert [image.name for image in sources] == [image.name for image in sources] == names(str(tree))
+    (tree / "img3.jpg").write_bytes(b"x")
+    assert [image.name for image in sources][:2] == ["img2.JPG", "img3.jpg"], "folders are read anew"
+
+
+def test_streamed_folders_come_in_the_order_of_sorted_names(tmp_path: Path) -> None:
+    """Folder by folder is natural order over the whole names, also where folders and files share beginnings."""
+    rng = random.Random(0)
+    parts = ["a", "a1", "a01", "a10", "a-b", "a.b", "b", "B2", "z9", "img2", "img10"]
+    for _ in range(150):
+        steps = [rng.choice(parts) for _ in range(rng.randint(1, 4))]
+        path = tmp_path.joinpath("data", *(f"{step}d" if rng.random() < 0.3 else step for step in steps))
+        if not any(parent.is_file() for parent in path.parents) and not path.with_suffix(".jpg").exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_name(f"{path.name}.jpg").write_bytes(b"x")
+    everything = names(str(tmp_path / "data"))
+    assert len(everything) > 80
+    assert everything == sorted(everything, key=natural_key)
+    inputs = [str(tmp_path / "data"), *map(str, (tmp_path / "data").glob("*")), str(tmp_path / "data" / "**" / "*.jpg")]
+    assert names(*inputs) == everything, "named twice and thrice"
+
+
+def test_natural_key_is_that_of_numbers_and_texts() -> None:
+    def expected(name: str) -> list[tuple[int, int, str]]:
+        parts = re.split(r"(\d+)", name)
+        return [
+            (0, int(part), chr(99 - len(part))) if part.isdecimal() else (1, 0, part.casefold()) for part in parts
+        ]  # of equal numbers the longer one first: 007, 07, 7
+
+    rng = random.Random(1)
+    some = ["".join(rng.choice("aB01.9-_ /") for _ in range(rng.randint(0, 9))) for _ in range(2000)]
+    assert sorted(some, key=natural_key) == sorted(some, key=expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_must_not_be_read_is_told(tree: Path) -> None:
+    (tree / "sub").chmod(0)
+    sources = Sources([str(tree)])
+    assert [image.name for image in sources] == ["img2.JPG", "img10.jpg"]
+    assert [finding.severity for finding in sources.findings()] == ["info", "error"]
+    (tree / "sub").chmod(0o700)
