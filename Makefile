@@ -6,18 +6,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := $(VENV)/.packages
 READY := $(VENV)/.ready
+BEAM := .venv-beam
 UV := build/lock/bin/uv
 LOCK_OPTIONS ?=
 
-.PHONY: demo test pytest conformance conformance-matrix lint format lock clean
+.PHONY: demo test pytest beam conformance conformance-matrix lint format lock clean
 
 demo: $(READY)
 	$(BIN)/kpt-tools demo
 
-test: lint conformance pytest
+test: lint conformance pytest beam
 
 pytest: $(READY)
 	$(BIN)/python -m pytest
+
+# Apache Beam does not go with the versions of the large lock: an environment of its own, without TensorFlow.
+beam: $(BEAM)/.ready
+	$(BEAM)/bin/python -m pytest tests/beam
 
 # The OD API's own tests through our compatibility layer; docs/odapi-compatibility.md tells about it.
 conformance: $(READY)
@@ -56,5 +61,11 @@ $(READY): $(PACKAGES) setup.py pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
+$(BEAM)/.ready: requirements/beam.txt setup.py
+	$(PYTHON) -m venv --clear $(BEAM)
+	$(BEAM)/bin/python -m pip install --quiet --no-deps --requirement requirements/beam.txt
+	$(BEAM)/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo
+	rm -rf $(VENV) $(BEAM) build dist *.egg-info demo

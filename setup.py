@@ -58,6 +58,9 @@ EXPORT = [*ONNX, *OPENVINO, *LITERT]
 # Tracking of objects over videos: ByteTrack. It asks for opencv-python, whose place opencv-python-headless takes.
 VIDEO = ["trackers>=2.6", "supervision>=0.30"]
 
+# The pipelines of `--runner`. Not among `dev`: it wants older versions of protobuf and Pillow than all else.
+BEAM = ["apache-beam>=2.60"]
+
 setup(
     name="kpt-tools",
     version=VERSION,
@@ -102,6 +105,7 @@ setup(
         "litert": LITERT,
         "export": EXPORT,
         "video": VIDEO,
+        "beam": BEAM,
         "dev": [
             *ANNOTATOR,
             *SERVE,

@@ -31,6 +31,7 @@ _EXTRA_OF = {
     "ai_edge_litert": "litert",
     "trackers": "video",
     "supervision": "video",
+    "apache_beam": "beam",
 }
 
 

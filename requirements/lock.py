@@ -20,8 +20,12 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 OLDEST_PYTHON = "3.10"
 
-# `train` is the plain pip way with its own pins of TensorFlow.
+# `train` is the plain pip way with its own pins of TensorFlow. Apache Beam wants older versions of protobuf and Pillow
+# than the large lock has.
 NOT_LOCKED = {"train"}
+APART = {"beam.txt": ["beam"]}
+SOURCES = {"beam.txt": "requirements/beam.in"}
+"""What a lock holds besides the requirements of setup.py; by default, the OD API."""
 
 
 def setup_arguments() -> dict[str, Any]:
@@ -34,8 +38,10 @@ def setup_arguments() -> dict[str, Any]:
 
 
 def locks() -> dict[str, list[str]]:
-    """Extras in each lock file: what the road needs, and everything."""
-    return {"lean.txt": ["lean"], "all.txt": sorted(set(setup_arguments()["extras_require"]) - NOT_LOCKED)}
+    """Extras in each lock file: what the road needs, everything, and what does not go with everything."""
+    apart = {extra for extras in APART.values() for extra in extras}
+    everything = sorted(set(setup_arguments()["extras_require"]) - NOT_LOCKED - apart)
+    return {"lean.txt": ["lean"], "all.txt": everything, **APART}
 
 
 def command(uv: str, name: str, extras: Sequence[str], options: Sequence[str]) -> list[str]:
@@ -44,10 +50,10 @@ def command(uv: str, name: str, extras: Sequence[str], options: Sequence[str]) -
         *(uv, "pip", "compile", "--quiet", "--universal", "--python-version", OLDEST_PYTHON, "--generate-hashes"),
         *("--no-annotate", "--custom-compile-command", "make lock", "--config-file", "requirements/uv.toml"),
         *(f"--extra={extra}" for extra in extras),
-        *("setup.py", "requirements/odapi.in", "--output-file", f"requirements/{name}"),
+        *("setup.py", SOURCES.get(name, "requirements/odapi.in"), "--output-file", f"requirements/{name}"),
         *("--constraints", "requirements/constraints.in"),
         # The small lock has the versions of the large one.
-        *(() if name == "all.txt" else ("--constraints", "requirements/all.txt")),
+        *(("--constraints", "requirements/all.txt") if name == "lean.txt" else ()),
         *options,
     ]
 

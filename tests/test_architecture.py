@@ -25,6 +25,7 @@ LAYER_OF_ROOM = {
     "report": 3,
     "demo": 3,
     "annotator": 3,
+    "beam": 3,
     "web": 3,
     "zoo": 3,
     "annotations": 2,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kpt_tools.cli.options import images_argument, option, with_images
+from kpt_tools.cli.options import BeamCommand, beam_options, images_argument, option, with_beam, with_images
 from kpt_tools.config.check import CheckConfig
 from kpt_tools.config.make_tfrecord import VERIFY
 from kpt_tools.errors import DataError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 
 
-@click.command("check")
+@click.command("check", cls=BeamCommand)
 @click.argument("annotations", type=_PATH, required=False)
 @images_argument
 @option(CheckConfig, "images", type=_PATH, help="Folder of the images; the same as IMAGES.")
@@ -40,6 +40,7 @@ _PATH = click.Path(path_type=Path)
 @option(CheckConfig, "workers", type=int, help="Processes that look at images; default: one per core.")
 @option(CheckConfig, "report", type=_PATH, help="Write all findings and numbers to this JSON file.")
 @option(CheckConfig, "html", type=_PATH, help="Write a page with pictures and plots to this HTML file.")
+@beam_options
 def command(**settings: Any) -> int:
     """Find what is wrong with annotations and images; change nothing.
 
@@ -53,7 +54,8 @@ def command(**settings: Any) -> int:
     from kpt_tools.config.base import from_dict
     from kpt_tools.stages.check import check
 
-    result = check(from_dict(CheckConfig, with_images(settings)), progress_bar)
+    values, beam = with_beam(settings)
+    result = check(from_dict(CheckConfig, with_images(values)), progress_bar, beam)
     print_findings(result.report, source=result.annotations)
     _print_summary(result)
     for what, path in (("All findings", settings["report"]), ("Page", settings["html"])):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kpt_tools.cli.options import images_argument, option, with_images
+from kpt_tools.cli.options import BeamCommand, beam_options, images_argument, option, with_beam, with_images
 from kpt_tools.config.make_tfrecord import VERIFY, MakeTfrecordConfig
 from kpt_tools.errors import DataError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 
 
-@click.command("make-tfrecord")
+@click.command("make-tfrecord", cls=BeamCommand)
 @click.argument("annotations", type=_PATH, required=False)
 @images_argument
 @option(MakeTfrecordConfig, "images", type=_PATH, help="Folder of the images; the same as IMAGES.")
@@ -36,6 +36,7 @@ _PATH = click.Path(path_type=Path)
 @option(MakeTfrecordConfig, "max_side", type=int, help="Store pictures reduced to this many pixels at most.")
 @option(MakeTfrecordConfig, "workers", type=int, help="Threads and processes for images; default: one per core.")
 @option(MakeTfrecordConfig, "strict", is_flag=True, help="Write nothing if anything would be lost or changed.")
+@beam_options
 def command(**settings: Any) -> int:
     """Convert COCO keypoints and images to TFRecord shards for the OD API.
 
@@ -50,7 +51,8 @@ def command(**settings: Any) -> int:
     from kpt_tools.config.base import from_dict
     from kpt_tools.stages.make_tfrecord import make_tfrecord
 
-    result = make_tfrecord(from_dict(MakeTfrecordConfig, with_images(settings)), progress_bar)
+    values, beam = with_beam(settings)
+    result = make_tfrecord(from_dict(MakeTfrecordConfig, with_images(values)), progress_bar, beam)
     print_findings(result.report)
     _print_result(result)
     if result.complete:
@@ -75,4 +77,6 @@ def _print_result(result: MakeTfrecordResult) -> None:
         f"Used {used[0]} of {result.images_given} images and {used[1]} of {result.instances_given} objects. "
         f"Label map {result.label_map_path}: {classes}."
     )
+    if result.reduced_images:
+        click.echo(f"{result.reduced_images} images are stored reduced, for --max-side.")
     click.echo(f"Wrote {result.out}. Next: kpt-tools make-config --records {result.out}")

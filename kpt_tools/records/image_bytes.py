@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+ReadBytes = Callable[[Path], bytes]
+"""Reads a file that may be on another machine."""
 _HEAD = 32 * 1024
 _TAIL = 4 * 1024
 

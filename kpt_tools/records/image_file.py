@@ -20,7 +20,7 @@ from kpt_tools.annotations.scaling import reduced_size
 from kpt_tools.entities import Finding
 from kpt_tools.records.image_bytes import ImageBytes
 from kpt_tools.records.image_structure import SUFFIX_FORMAT, Structure, jpeg_structure, png_structure, sniff
-from kpt_tools.records.pixels import to_8_bit
+from kpt_tools.records.pixels import draft, encode, resized, to_8_bit
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -116,16 +116,18 @@ def look_at_image(
 
 
 def load_bytes(
-    data: bytes,
-    expected_wh: tuple[int, int],
-    *,
-    name: str,
-    suffix: str,
-    verify: Verify = "structure",
-    max_side: int | None = None,
+    data: bytes, expected_wh: tuple[int, int], *, name: str, suffix: str, max_side: int | None = None
 ) -> LoadedImage:
     """`load_image` of a file that is in memory; `suffix` is the ending of its name."""
-    how = _How(expected_wh, name, suffix.lower(), verify, True, True, max_side)
+    how = _How(expected_wh, name, suffix.lower(), "structure", True, True, max_side)
+    return _load(lambda: ImageBytes.of(data), how)
+
+
+def look_at_bytes(
+    data: bytes, expected_wh: tuple[int, int], *, name: str, suffix: str, verify: Verify, max_side: int | None
+) -> LoadedImage:
+    """`look_at_image` of a file that is in memory; `suffix` is the ending of its name."""
+    how = _How(expected_wh, name, suffix.lower(), verify, False, False, max_side)
     return _load(lambda: ImageBytes.of(data), how)
 
 
@@ -216,10 +218,10 @@ class _Loader:
         if convert or how.verify == "full" or (smaller and how.encode):
             image = _open(self.source.whole()) if self.kind == "jpeg" else image
             if smaller and how.verify != "full":
-                _draft(image, max(reduced_size(*upright_wh, how.max_side)))
+                draft(image, max(reduced_size(*upright_wh, how.max_side)))
             pixels = _upright_pixels(image)
             if how.encode and (convert or smaller):
-                return _encode(_reduced(pixels, reduced_size(*upright_wh, how.max_side)), self.kind)
+                return encode(resized(pixels, reduced_size(*upright_wh, how.max_side)), self.kind)
         return self.source.whole() if how.keep else b""
 
     def _plain_jpeg(self, wh: tuple[int, int]) -> LoadedImage:
@@ -372,25 +374,3 @@ def _upright_pixels(image: Image.Image) -> Image.Image:
         return to_8_bit(ImageOps.exif_transpose(image))
     except (ValueError, OSError) as exc:
         raise _Unusable("image-undecodable", f"mode {image.mode}: {exc}. Convert it to 8-bit RGB.") from exc
-
-
-def _draft(image: Image.Image, longer_px: int) -> None:
-    """Let a JPEG be decoded at a fraction of its size, but at twice what is wanted, so that nothing is lost of it."""
-    scale = 2 * longer_px / max(image.size)
-    if scale < 1:
-        image.draft(image.mode, (round(image.width * scale), round(image.height * scale)))
-
-
-def _reduced(image: Image.Image, wh: tuple[int, int]) -> Image.Image:
-    from PIL import Image
-
-    return image if image.size == wh else image.resize(wh, Image.Resampling.LANCZOS)
-
-
-def _encode(image: Image.Image, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    if kind == "jpeg":
-        image.save(buffer, "JPEG", quality=95, subsampling=0)
-    else:
-        image.save(buffer, "PNG", compress_level=4)
-    return buffer.getvalue()

@@ -43,13 +43,14 @@ class ImageFolder:
             what = "is a file" if root.exists() else "no such folder"
             raise ConfigError(f"{root}: {what}; expected the folder of the annotated images. Check --images.")
         self.root = root
+        self.shown = str(root)
 
     def find(self, image: ImageRecord) -> Lookup:
         """The file of `image`."""
         name = image.file_name.replace("\\", "/")
         parts = parts_of(name)
         if leads_outside(image.file_name):
-            message = f"{image.file_name}: leads out of {self.root}; expected a name inside it. Not opened."
+            message = f"{image.file_name}: leads out of {self.shown}; expected a name inside it. Not opened."
             return Lookup(problem=finding("image-path-outside", message, image=image.file_name))
         named = self._existing(name)
         if named and len(parts) > 1:
@@ -81,7 +82,7 @@ class ImageFolder:
         if exact:
             return Lookup(exact[0])
         if not found:
-            message = f"{image.file_name}: no such file in {self.root} or below it. Copy it there or correct --images."
+            message = f"{image.file_name}: no such file in {self.shown} or below it. Copy it there or correct --images."
             return Lookup(problem=finding("image-missing", message, image=image.file_name))
         message = f"{image.file_name}: taken from '{self.relative(found[0])}', whose name differs in case or accents."
         return Lookup(found[0], note=finding("image-name-case", message, image=image.file_name))
@@ -101,6 +102,31 @@ class ImageFolder:
             folders.sort()
             for file in sorted(files):
                 table[_folded(file)].append(Path(folder) / file)
+        return table
+
+
+class ListedFolder(ImageFolder):
+    """A folder on another filesystem, of which the names of all files are known."""
+
+    def __init__(self, root: Path, names: Sequence[str], shown: str) -> None:
+        """Take the folder `root`.
+
+        Args:
+            root: the folder.
+            names: of its files, relative to it, with forward slashes.
+            shown: what messages call it.
+        """
+        self.root, self.shown = root, shown
+        self._names = frozenset(names)
+
+    def _existing(self, relative: str) -> Path | None:
+        return self.root / relative if relative in self._names else None
+
+    @cached_property
+    def _files_by_name(self) -> dict[str, list[Path]]:
+        table: defaultdict[str, list[Path]] = defaultdict(list)
+        for name in sorted(self._names):
+            table[_folded(name.rpartition("/")[2])].append(self.root / name)
         return table
 
 

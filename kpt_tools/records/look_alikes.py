@@ -13,13 +13,14 @@ import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kpt_tools.records.parallel import map_items
+from kpt_tools.records.image_bytes import ReadBytes
+from kpt_tools.records.parallel import Mapper, map_items
 from kpt_tools.records.pixels import to_8_bit
 from kpt_tools.records.progress import Progress, silent
 
@@ -134,17 +135,27 @@ class Signatures:
         return [LookAlike(row, int(candidates[best]), round(worst[best], 3), same_file=False)]
 
 
-def signatures_of(paths: Sequence[Path], *, workers: int = 1, progress: Progress = silent) -> Signatures:
-    """Look at all pictures, on `workers` cores."""
-    return Signatures(list(map_items(signature_of, paths, workers=workers, what="comparing images", progress=progress)))
+def signatures_of(
+    paths: Sequence[Path],
+    *,
+    workers: int = 1,
+    progress: Progress = silent,
+    mapper: Mapper | None = None,
+    read: ReadBytes = Path.read_bytes,
+) -> Signatures:
+    """Look at all pictures, on `workers` cores or by `mapper`; `read` reads their files."""
+    function, what = partial(signature_of, read=read), "comparing images"
+    if mapper is not None:
+        return Signatures(list(mapper(function, paths, what=what, failed=lambda path, reason: None)))
+    return Signatures(list(map_items(function, paths, workers=workers, what=what, progress=progress)))
 
 
-def signature_of(path: Path) -> Signature | None:
-    """The signature of a picture, None if it cannot be decoded (`load_image` tells why)."""
+def signature_of(path: Path, read: ReadBytes = Path.read_bytes) -> Signature | None:
+    """The signature of a picture, None if it cannot be decoded (`load_image` tells why); `read` reads its file."""
     from PIL import Image
 
     try:
-        data = path.read_bytes()
+        data = read(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large pictures, odd EXIF: told by `load_image`
             with Image.open(io.BytesIO(data)) as image:

@@ -9,7 +9,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from kpt_tools.errors import DataError
 from kpt_tools.records.progress import Progress
@@ -22,6 +22,26 @@ LEAST_ITEMS = 200
 _CHUNK = 16
 _AHEAD = 4
 """Chunks of work per process that wait, so that none is idle and memory stays small."""
+
+
+class Mapper(Protocol):
+    """Applies a function to many items elsewhere, and gives the results in order."""
+
+    def __call__(
+        self,
+        function: Callable[[T], R],
+        items: Iterable[T],
+        *,
+        what: str,
+        failed: Callable[[T, str], R],
+        complaint: Callable[[T, R], str] = ...,
+        part: int = ...,
+    ) -> Iterator[R]:
+        """Yield ``function(item)`` of each item; where that raises, ``failed(item, reason)``.
+
+        `complaint` says why an item failed though nothing was raised, ""; `part`: items that go together.
+        """
+        ...
 
 
 def map_items(

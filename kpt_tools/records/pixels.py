@@ -1,7 +1,8 @@
-"""Pixels of any Pillow mode as 8-bit grey or RGB."""
+"""Pixels of any Pillow mode as 8-bit grey or RGB, at the size and in the format of a record."""
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,3 +54,27 @@ def _on_white(image: Image.Image) -> Image.Image:
     rgba = image.convert("RGBA")
     white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
     return Image.alpha_composite(white, rgba).convert("RGB")
+
+
+def draft(image: Image.Image, longer_px: int) -> None:
+    """Let a JPEG be decoded at a fraction of its size, but at twice what is wanted, so that nothing is lost of it."""
+    scale = 2 * longer_px / max(image.size)
+    if scale < 1:
+        image.draft(image.mode, (round(image.width * scale), round(image.height * scale)))
+
+
+def resized(image: Image.Image, wh: tuple[int, int]) -> Image.Image:
+    """A picture of another width and height in pixels."""
+    from PIL import Image
+
+    return image if image.size == wh else image.resize(wh, Image.Resampling.LANCZOS)
+
+
+def encode(image: Image.Image, kind: str) -> bytes:
+    """As JPEG (quality 95, no chroma subsampling) if `kind` is "jpeg", else as PNG."""
+    buffer = io.BytesIO()
+    if kind == "jpeg":
+        image.save(buffer, "JPEG", quality=95, subsampling=0)
+    else:
+        image.save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()

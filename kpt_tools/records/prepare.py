@@ -15,9 +15,10 @@ from kpt_tools.annotations.geometry import BoxPolicy, find_apart, fit_instance
 from kpt_tools.annotations.orientation import upright_instance
 from kpt_tools.annotations.scaling import scaled_instance
 from kpt_tools.entities import Category, Finding, ImageRecord, Instance
-from kpt_tools.records.image_file import LoadedImage, Verify, load_image, look_at_image
+from kpt_tools.records.image_bytes import ReadBytes
+from kpt_tools.records.image_file import LoadedImage, Verify, load_bytes, load_image, look_at_bytes, look_at_image
 from kpt_tools.records.image_lookup import ImageFolder
-from kpt_tools.records.parallel import LEAST_ITEMS, map_items
+from kpt_tools.records.parallel import LEAST_ITEMS, Mapper, map_items
 from kpt_tools.records.progress import Progress, silent
 
 LEAST_DECODED = 16
@@ -34,6 +35,8 @@ class PreparePolicy:
         keep_empty: images without objects are kept as background; otherwise left out.
         workers: processes that look at image files.
         max_side: the longer side of stored pictures at most, in pixels; None: they are stored as they are.
+        mapper: has the image files looked at elsewhere, instead of `workers`.
+        read: reads files that are not on this machine.
     """
 
     boxes: BoxPolicy = field(default_factory=BoxPolicy)
@@ -41,6 +44,8 @@ class PreparePolicy:
     keep_empty: bool = False
     workers: int = 1
     max_side: int | None = None
+    mapper: Mapper | None = None
+    read: ReadBytes | None = None
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,13 @@ class Sample:
     max_side: int | None = None
     reduced: bool = False
 
-    def load(self) -> LoadedImage:
-        """Read the image again, ready to be stored."""
-        expected_wh = (self.source.width, self.source.height)
-        return load_image(self.path, expected_wh, name=self.source.file_name, max_side=self.max_side)
+    def load(self, read: ReadBytes | None = None) -> LoadedImage:
+        """Read the image again, ready to be stored; `read` does it for one that is not on this machine."""
+        expected_wh, name = (self.source.width, self.source.height), self.source.file_name
+        if read is None:
+            return load_image(self.path, expected_wh, name=name, max_side=self.max_side)
+        data, suffix = read(self.path), self.path.suffix
+        return load_bytes(data, expected_wh, name=name, suffix=suffix, max_side=self.max_side)
 
 
 class Annotated(Protocol):
@@ -126,15 +134,7 @@ def prepared_samples(
     shared = _shared_files(dataset.images, files, told)
     yield None, shared
     jobs = _Jobs(dataset.images, files, folder.root)
-    least = LEAST_ITEMS if policy.verify == "structure" else LEAST_DECODED
-    looked = map_items(
-        partial(look, verify=policy.verify, max_side=policy.max_side),
-        jobs,
-        workers=policy.workers,
-        what="looking at images",
-        progress=progress,
-        least_items=least,
-    )
+    looked = _looked_at(jobs, policy, progress)
     for place, loaded in zip(jobs.places, looked, strict=True):
         image, name = dataset.images[place], files[place]
         found = [*told.pop(place, ()), *loaded.findings]
@@ -143,6 +143,24 @@ def prepared_samples(
             instances = dataset.instances_of_image[image.id]
             sample = fit_sample(image, instances, loaded, (folder.root, name), dataset.category_by_id, policy, found)
         yield sample, found
+
+
+def _looked_at(jobs: Sequence[Job], policy: PreparePolicy, progress: Progress) -> Iterator[LoadedImage]:
+    what, function = "looking at images", partial(look, verify=policy.verify, max_side=policy.max_side)
+    if policy.mapper is not None:
+        function = partial(function, read=policy.read)
+        return policy.mapper(function, jobs, what=what, failed=_unreadable, complaint=_complaint)
+    least = LEAST_ITEMS if policy.verify == "structure" else LEAST_DECODED
+    return map_items(function, jobs, workers=policy.workers, what=what, progress=progress, least_items=least)
+
+
+def _unreadable(job: Job, reason: str) -> LoadedImage:
+    message = f"{job.name}: cannot be read ({reason}). Change its rights or copy it again."
+    return LoadedImage(findings=(finding("image-unreadable", message, image=job.name),))
+
+
+def _complaint(job: Job, loaded: LoadedImage) -> str:
+    return "" if loaded.usable else "; ".join(found.message for found in loaded.findings)
 
 
 def fit_sample(
@@ -203,11 +221,21 @@ def fit_objects(
     return () if code == "image-kept-empty" else None
 
 
-def look(job: Job, verify: Verify, max_side: int | None) -> LoadedImage:
-    """What is in an image file, without its pixels; nothing usable if there is none."""
+def look(job: Job, verify: Verify, max_side: int | None, read: ReadBytes | None = None) -> LoadedImage:
+    """What is in an image file, without its pixels; nothing usable if there is none.
+
+    Args:
+        job: the image.
+        verify: "structure" or "full".
+        max_side: as in `PreparePolicy`.
+        read: reads files that are not on this machine.
+    """
     if job.path is None:
         return LoadedImage()
-    return look_at_image(job.path, job.expected_wh, name=job.name, verify=verify, max_side=max_side)
+    if read is None:
+        return look_at_image(job.path, job.expected_wh, name=job.name, verify=verify, max_side=max_side)
+    data, suffix = read(job.path), job.path.suffix
+    return look_at_bytes(data, job.expected_wh, name=job.name, suffix=suffix, verify=verify, max_side=max_side)
 
 
 class _Jobs(Sequence[Job]):

@@ -159,6 +159,11 @@ def split_records(prefix: str, digests: Mapping[str, str], tally: Tally) -> Spli
 
 def stale_shards(folder: Path, prefix: str, current: Iterable[str]) -> list[Path]:
     """Shards of this split in `folder` that an earlier run left and that are not among `current`."""
+    return [folder / name for name in stale_names([path.name for path in folder.iterdir()], prefix, current)]
+
+
+def stale_names(names: Iterable[str], prefix: str, current: Iterable[str]) -> list[str]:
+    """Those of `names` that are shards of this split and not among `current`, in order."""
     ours = re.compile(rf"{re.escape(prefix)}\.record-\d{{5}}-of-\d{{5}}")
     keep = set(current)
-    return sorted(path for path in folder.iterdir() if ours.fullmatch(path.name) and path.name not in keep)
+    return sorted(name for name in names if ours.fullmatch(name) and name not in keep)

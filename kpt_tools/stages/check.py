@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -12,20 +13,23 @@ from kpt_tools.annotations.coco import read_coco
 from kpt_tools.annotations.codes import finding
 from kpt_tools.annotations.geometry import BoxPolicy
 from kpt_tools.annotations.statistics import DatasetStatistics, statistics_of
+from kpt_tools.config.beam import HERE, BeamConfig
 from kpt_tools.config.check import CheckConfig
 from kpt_tools.entities import Dataset, Report
-from kpt_tools.errors import DataError
+from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import read_bytes, write_json, write_text
 from kpt_tools.machine import available_cores
+from kpt_tools.records.image_bytes import ReadBytes
 from kpt_tools.records.image_file import Verify
 from kpt_tools.records.image_lookup import ImageFolder
+from kpt_tools.records.parallel import Mapper
 from kpt_tools.records.prepare import PreparePolicy, Sample, fit_objects, prepare_dataset
 from kpt_tools.records.progress import Progress, silent
 from kpt_tools.stages.annotation_checks import AnnotationChecks, check_annotations
-from kpt_tools.stages.annotation_input import find_annotations
+from kpt_tools.stages.beam_places import annotations_of, beam_map, image_folder, output_file
 from kpt_tools.stages.check_page import PageSource, page_of
 from kpt_tools.stages.outputs import refuse_overwriting
-from kpt_tools.stages.picture_checks import OtherSide, PictureChecks, compare_pictures, unlisted_pictures
+from kpt_tools.stages.picture_checks import Looking, OtherSide, PictureChecks, compare_pictures, unlisted_pictures
 from kpt_tools.stages.report_document import report_dict
 
 WORST_POSES = 20
@@ -65,46 +69,120 @@ class CheckResult:
         return not self.report.of_severity("error")
 
 
-def check(config: CheckConfig, progress: Progress = silent) -> CheckResult:
+def check(config: CheckConfig, progress: Progress = silent, beam: BeamConfig = HERE) -> CheckResult:
     """Check annotations and images by the rules of `make-tfrecord`; nothing is changed.
+
+    Args:
+        config: what to check.
+        progress: told of every image.
+        beam: runner and options, to look at the images on Apache Beam.
 
     Raises:
         ConfigError: an input does not exist, or an output is an input.
         DataError: the JSON of the other side is not COCO.
-        MissingDependencyError: a package that the HTML page needs is not installed.
+        EngineError: a Beam pipeline failed.
+        MissingDependencyError: a package is not installed that the HTML page or Beam needs.
     """
-    path = find_annotations(config.annotations)
-    refuse_overwriting([path, config.against], {"--report": config.report, "--html": config.html})
-    folder = None if config.annotations_only else ImageFolder(config.images)
-    dataset, report = _read(path)
-    if not UNREADABLE.isdisjoint(report.counts()):
-        folder = None  # else every picture would be told as one that the JSON does not name
-    checks = check_annotations(dataset, config.flip_pairs, progress)
-    report.extend(checks.findings)
-    samples, usable = _usable_objects(dataset, folder, config, report, progress)
-    if not sum(usable):
-        message = f"{path}: no image with a usable object; expected at least one. Nothing could be trained on it."
-        report.extend([finding("nothing-usable", message)])
-    pictures = _compare(dataset, samples, folder, config, report, progress)
-    result = CheckResult(
-        annotations=path,
-        images=len(dataset.images),
-        usable_images=len(usable),
-        instances=len(dataset.instances),
-        usable_instances=sum(usable),
-        categories={category.name: len(category.keypoints) for category in dataset.categories},
-        flip_pairs=_named_pairs(dataset, checks),
-        statistics=statistics_of(dataset),
-        worst_poses=checks.poses[:WORST_POSES],
-        report=report,
-    )
-    if config.report is not None:
-        write_json(config.report, result_dict(result))
-    if config.html is not None:
-        source = PageSource(dataset, folder, checks, pictures, result.worst_poses, result.statistics, report)
-        counts = (result.usable_images, result.usable_instances)
-        write_text(config.html, page_of(source, path, counts, progress))
-    return result
+    with contextlib.ExitStack() as stack:
+        path, copy = stack.enter_context(annotations_of(config.annotations, beam))
+        refuse_overwriting([path, config.against], {"--report": config.report, "--html": config.html})
+        folder, read = (None, None) if config.annotations_only else image_folder(config.images, beam)
+        if read is not None and config.html is not None:
+            raise ConfigError(f"--html shows pictures of {config.images}, which are not on this machine. Leave it out.")
+        other = _other_side(config, beam, stack)
+        beside = config.report.parent if config.report is not None else Path()
+        mapper = stack.enter_context(beam_map(beam, beside, progress))
+        return _Check(config, progress, mapper, read).run(path, copy, folder, other)
+
+
+def _other_side(config: CheckConfig, beam: BeamConfig, stack: contextlib.ExitStack) -> OtherSide | None:
+    if config.against is None:
+        return None
+    path, copy = stack.enter_context(annotations_of(config.against, beam))
+    return OtherSide(copy, path.name, *image_folder(config.against_images or config.images, beam))
+
+
+@dataclass(frozen=True)
+class _Check:
+    """The steps of `check`, with what they share."""
+
+    config: CheckConfig
+    progress: Progress
+    mapper: Mapper | None
+    read: ReadBytes | None
+
+    def run(self, path: Path, copy: Path, folder: ImageFolder | None, other: OtherSide | None) -> CheckResult:
+        config = self.config
+        dataset, report = _read(copy)
+        if not UNREADABLE.isdisjoint(report.counts()):
+            folder = None  # else every picture would be told as one that the JSON does not name
+        checks = check_annotations(dataset, config.flip_pairs, self.progress)
+        report.extend(checks.findings)
+        samples, usable = self._usable_objects(dataset, folder, report)
+        if not sum(usable):
+            message = f"{path}: no image with a usable object; expected at least one. Nothing could be trained on it."
+            report.extend([finding("nothing-usable", message)])
+        pictures = self._compare(dataset, samples, folder, other, report)
+        result = CheckResult(
+            annotations=path,
+            images=len(dataset.images),
+            usable_images=len(usable),
+            instances=len(dataset.instances),
+            usable_instances=sum(usable),
+            categories={category.name: len(category.keypoints) for category in dataset.categories},
+            flip_pairs=_named_pairs(dataset, checks),
+            statistics=statistics_of(dataset),
+            worst_poses=checks.poses[:WORST_POSES],
+            report=report,
+        )
+        if config.report is not None:
+            with output_file(config.report) as place:
+                write_json(place, result_dict(result))
+        if config.html is not None:
+            source = PageSource(dataset, folder, checks, pictures, result.worst_poses, result.statistics, report)
+            counts = (result.usable_images, result.usable_instances)
+            write_text(config.html, page_of(source, path, counts, self.progress))
+        return result
+
+    def _usable_objects(
+        self, dataset: Dataset, folder: ImageFolder | None, report: Report
+    ) -> tuple[list[Sample], list[int]]:
+        """Usable images, and the number of usable objects of each; without a folder, sizes are taken from the JSON."""
+        policy = self._policy()
+        if folder is not None:
+            samples, findings = prepare_dataset(dataset, folder, policy, self.progress)
+            report.extend(findings)
+            return samples, [len(sample.instances) for sample in samples]
+        counts = []
+        for image in self.progress(dataset.images, "looking at annotations"):
+            instances = dataset.instances_of_image[image.id]
+            fitted = fit_objects(image, instances, dataset.category_by_id, policy, report.findings)
+            if fitted is not None:
+                counts.append(len(fitted))
+        return [], counts
+
+    def _policy(self) -> PreparePolicy:
+        config = self.config
+        boxes = BoxPolicy(config.boxes_from_keypoints, config.box_padding)
+        workers = config.workers or available_cores()
+        verify = cast(Verify, config.verify)
+        return PreparePolicy(boxes, verify, config.keep_empty, workers, mapper=self.mapper, read=self.read)
+
+    def _compare(
+        self,
+        dataset: Dataset,
+        samples: list[Sample],
+        folder: ImageFolder | None,
+        other: OtherSide | None,
+        report: Report,
+    ) -> PictureChecks:
+        if folder is None:
+            return PictureChecks()
+        report.extend(unlisted_pictures(dataset, folder))
+        looking = Looking(self.config.workers or available_cores(), self.progress, self.mapper)
+        pictures = compare_pictures(samples, other, within=self.config.look_alikes, looking=looking, read=self.read)
+        report.extend(pictures.findings)
+        return pictures
 
 
 def _read(path: Path) -> tuple[Dataset, Report]:
@@ -113,48 +191,6 @@ def _read(path: Path) -> tuple[Dataset, Report]:
         return read_coco(path)
     except DataError as exc:
         return Dataset((), (), (), str(path)), Report([unreadable(read_bytes(path, what="COCO JSON"), exc)])
-
-
-def _policy(config: CheckConfig) -> PreparePolicy:
-    boxes = BoxPolicy(config.boxes_from_keypoints, config.box_padding)
-    workers = config.workers or available_cores()
-    return PreparePolicy(boxes, cast(Verify, config.verify), config.keep_empty, workers)
-
-
-def _usable_objects(
-    dataset: Dataset, folder: ImageFolder | None, config: CheckConfig, report: Report, progress: Progress
-) -> tuple[list[Sample], list[int]]:
-    """Usable images, and the number of usable objects of each; without a folder, sizes are taken from the JSON."""
-    policy = _policy(config)
-    if folder is not None:
-        samples, findings = prepare_dataset(dataset, folder, policy, progress)
-        report.extend(findings)
-        return samples, [len(sample.instances) for sample in samples]
-    counts = []
-    for image in progress(dataset.images, "looking at annotations"):
-        instances = dataset.instances_of_image[image.id]
-        fitted = fit_objects(image, instances, dataset.category_by_id, policy, report.findings)
-        if fitted is not None:
-            counts.append(len(fitted))
-    return [], counts
-
-
-def _compare(
-    dataset: Dataset,
-    samples: list[Sample],
-    folder: ImageFolder | None,
-    config: CheckConfig,
-    report: Report,
-    progress: Progress,
-) -> PictureChecks:
-    if folder is None:
-        return PictureChecks()
-    report.extend(unlisted_pictures(dataset, folder))
-    other = None if config.against is None else OtherSide(config.against, config.against_images or config.images)
-    workers = config.workers or available_cores()
-    pictures = compare_pictures(samples, other, within=config.look_alikes, workers=workers, progress=progress)
-    report.extend(pictures.findings)
-    return pictures
 
 
 def _named_pairs(dataset: Dataset, checks: AnnotationChecks) -> dict[str, tuple[tuple[str, str], ...]]:

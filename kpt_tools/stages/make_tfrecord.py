@@ -14,6 +14,7 @@ from kpt_tools.annotations.coco import stream_coco
 from kpt_tools.annotations.codes import SEVERITY_RANK, finding
 from kpt_tools.annotations.geometry import BoxPolicy
 from kpt_tools.annotations.split import split_images
+from kpt_tools.config.beam import HERE, BeamConfig
 from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
 from kpt_tools.config.records_manifest import SplitRecords
 from kpt_tools.entities import Category, Finding, LabelMap, Report
@@ -22,11 +23,11 @@ from kpt_tools.fsio import sha256_of
 from kpt_tools.machine import available_cores
 from kpt_tools.pipeline.label_map import label_map_of
 from kpt_tools.records.image_file import Verify
-from kpt_tools.records.image_lookup import ImageFolder
+from kpt_tools.records.parallel import Mapper
 from kpt_tools.records.prepare import PreparePolicy, Sample, prepared_samples
 from kpt_tools.records.progress import Progress, chunk_progress, silent
 from kpt_tools.records.store import Database, StoredDataset, StoredSamples, stored
-from kpt_tools.stages.annotation_input import find_annotations
+from kpt_tools.stages.beam_places import annotations_of, beam_map, image_folder
 from kpt_tools.stages.records_output import Output, write_output
 
 
@@ -69,27 +70,49 @@ class _Source:
     samples: StoredSamples
     images_given: int
     instances_given: int
+    sha256: str
 
 
-def make_tfrecord(config: MakeTfrecordConfig, progress: Progress = silent) -> MakeTfrecordResult:
+@dataclass(frozen=True)
+class _Job:
+    """What all steps need; `stack` removes temporary databases and files, `mapper` runs work on Beam."""
+
+    config: MakeTfrecordConfig
+    beam: BeamConfig
+    mapper: Mapper | None
+    report: Report
+    progress: Progress
+    stack: contextlib.ExitStack
+
+
+def make_tfrecord(
+    config: MakeTfrecordConfig, progress: Progress = silent, beam: BeamConfig = HERE
+) -> MakeTfrecordResult:
     """Convert; see docs/make-tfrecord.md for every rule.
 
     Everything is checked first, then written to a hidden folder, read back, and moved into place.
 
+    Args:
+        config: what to convert.
+        progress: told of every image.
+        beam: runner and options, to do the work with images on Apache Beam.
+
     Raises:
         ConfigError: an input does not exist, or the configuration cannot be carried out.
         DataError: nothing usable, or `strict` and something to complain of; nothing is written then.
+        EngineError: a Beam pipeline failed.
+        MissingDependencyError: a runner is named, and Apache Beam is not installed.
     """
     with contextlib.ExitStack() as stack:
-        return _make(config, progress, stack)
+        mapper = stack.enter_context(beam_map(beam, config.out, progress))
+        return _make(_Job(config, beam, mapper, Report(), progress, stack))
 
 
-def _make(config: MakeTfrecordConfig, progress: Progress, stack: contextlib.ExitStack) -> MakeTfrecordResult:
-    """The work; `stack` removes the temporary databases."""
-    report = Report()
-    train = _read_source(find_annotations(config.annotations), config.images, config, report, progress, stack)
+def _make(job: _Job) -> MakeTfrecordResult:
+    config, report = job.config, job.report
+    train = _read_source(config.annotations, config.images, job)
     label_map = label_map_of(train.categories)
-    val = None if config.val_annotations is None else _read_val_source(config, train, report, progress, stack)
+    val = None if config.val_annotations is None else _read_val_source(config.val_annotations, train, job)
     splits = _split(train, config, report) if val is None else {"train": train.samples, "val": val.samples}
     _note_shards(splits, config, report)
     if config.strict:
@@ -104,7 +127,12 @@ def _make(config: MakeTfrecordConfig, progress: Progress, stack: contextlib.Exit
         label_map=label_map,
         source=_provenance(config, sources),
     )
-    written = write_output(output, config, report, progress)
+    if job.mapper is None:
+        written = write_output(output, config, report, job.progress)
+    else:
+        from kpt_tools.stages.beam_shards import write_output_on_beam
+
+        written = write_output_on_beam(output, config, report, job.mapper)
     return MakeTfrecordResult(
         out=config.out,
         label_map_path=config.label_map,
@@ -117,35 +145,33 @@ def _make(config: MakeTfrecordConfig, progress: Progress, stack: contextlib.Exit
     )
 
 
-def _read_source(
-    path: Path,
-    images: Path,
-    config: MakeTfrecordConfig,
-    report: Report,
-    progress: Progress,
-    stack: contextlib.ExitStack,
-) -> _Source:
-    folder = ImageFolder(images)
-    database = stack.enter_context(contextlib.closing(Database()))
-    with chunk_progress(path, progress, passes=2) as on_chunk:
-        dataset, found = stream_coco(path, database.add, on_chunk)
-    report.extend(found.findings)
+def _read_source(annotations: Path | None, images: Path, job: _Job) -> _Source:
+    config, progress = job.config, job.progress
+    path, copy = job.stack.enter_context(annotations_of(annotations, job.beam))
+    folder, read = image_folder(images, job.beam)
+    database = job.stack.enter_context(contextlib.closing(Database()))
+    with chunk_progress(copy, progress, passes=2) as on_chunk:
+        dataset, found = stream_coco(copy, database.add, on_chunk)
+    job.report.extend(found.findings)
     policy = PreparePolicy(
         boxes=BoxPolicy(config.boxes_from_keypoints, config.box_padding),
         verify=cast(Verify, config.verify),
         keep_empty=config.keep_empty,
         workers=(config.workers or available_cores()) if config.verify == "full" else 1,
         max_side=config.max_side,
+        mapper=job.mapper,
+        read=read,
     )
     prepared = prepared_samples(StoredDataset(database, dataset), folder, policy, progress)
-    samples = stored(database, dataset.images, images, _told(prepared, report), config.max_side)
+    samples = stored(database, dataset.images, images, _told(prepared, job.report), config.max_side)
     if not any(sample.instances for sample in samples):
         raise DataError(
             f"{path}: none of its {len(dataset.images)} images and {database.num_objects} objects can be used with "
-            f"the images in {images}{_worst(report)}; expected at least one image with an object. "
+            f"the images in {images}{_worst(job.report)}; expected at least one image with an object. "
             "Nothing was written; kpt-tools check tells more."
         )
-    return _Source(path, dataset.categories, samples, len(dataset.images), database.num_objects)
+    given = len(dataset.images), database.num_objects
+    return _Source(path, dataset.categories, samples, *given, sha256_of(copy))
 
 
 def _told(prepared: Iterable[tuple[Sample | None, list[Finding]]], report: Report) -> Iterator[Sample | None]:
@@ -162,11 +188,8 @@ def _worst(report: Report) -> str:
     return f" ({listed}; first: {losses[0].message})" if losses else ""
 
 
-def _read_val_source(
-    config: MakeTfrecordConfig, train: _Source, report: Report, progress: Progress, stack: contextlib.ExitStack
-) -> _Source:
-    assert config.val_annotations is not None
-    val = _read_source(config.val_annotations, config.val_images or config.images, config, report, progress, stack)
+def _read_val_source(annotations: Path, train: _Source, job: _Job) -> _Source:
+    val = _read_source(annotations, job.config.val_images or job.config.images, job)
     names = {category.name: category for category in train.categories}
     used = {instance.category_id for sample in val.samples for instance in sample.instances}
     for category in val.categories:
@@ -186,7 +209,7 @@ def _read_val_source(
         if sample.path.resolve() in train_files:
             name = sample.source.file_name
             message = f"{name}: in {train.path.name} and in {val.path.name}; it is trained on and measured on."
-            report.extend([finding("image-in-both-splits", message, image=name)])
+            job.report.extend([finding("image-in-both-splits", message, image=name)])
     return val
 
 
@@ -239,7 +262,7 @@ def _provenance(config: MakeTfrecordConfig, sources: Sequence[_Source]) -> dict[
         name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(config).items()
     }
     return {
-        "annotations": [{"path": str(source.path), "sha256": sha256_of(source.path)} for source in sources],
+        "annotations": [{"path": str(source.path), "sha256": source.sha256} for source in sources],
         "options": options,
         "versions": {"kpt-tools": __version__},
     }

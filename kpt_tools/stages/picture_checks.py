@@ -9,8 +9,10 @@ from pathlib import Path
 from kpt_tools.annotations.coco import read_coco
 from kpt_tools.annotations.codes import finding
 from kpt_tools.entities import Dataset, Finding
+from kpt_tools.records.image_bytes import ReadBytes
 from kpt_tools.records.image_lookup import ImageFolder
-from kpt_tools.records.look_alikes import LookAlike, signatures_of
+from kpt_tools.records.look_alikes import LookAlike, Signatures, signatures_of
+from kpt_tools.records.parallel import Mapper
 from kpt_tools.records.prepare import Sample
 from kpt_tools.records.progress import Progress
 
@@ -36,10 +38,33 @@ class PictureChecks:
 
 @dataclass(frozen=True)
 class OtherSide:
-    """Another JSON with the folder of its images, to compare against."""
+    """Another data set to compare against.
+
+    Attributes:
+        annotations: its JSON, on this machine.
+        name: what messages call that.
+        folder: its images.
+        read: reads their files if they are not on this machine.
+    """
 
     annotations: Path
-    images: Path
+    name: str
+    folder: ImageFolder
+    read: ReadBytes | None
+
+
+@dataclass(frozen=True)
+class Looking:
+    """How pictures are looked at: on so many cores, or by `mapper`."""
+
+    workers: int
+    progress: Progress
+    mapper: Mapper | None = None
+
+    def __call__(self, paths: Sequence[Path], read: ReadBytes | None) -> Signatures:
+        """The signatures of pictures; `read` reads their files if they are not on this machine."""
+        reads = read or Path.read_bytes
+        return signatures_of(paths, workers=self.workers, progress=self.progress, mapper=self.mapper, read=reads)
 
 
 def unlisted_pictures(dataset: Dataset, folder: ImageFolder) -> list[Finding]:
@@ -48,7 +73,7 @@ def unlisted_pictures(dataset: Dataset, folder: ImageFolder) -> list[Finding]:
     return [
         finding(
             "image-not-in-json",
-            f"{folder.relative(path)}: is in {folder.root}, and the JSON does not name it; not used.",
+            f"{folder.relative(path)}: is in {folder.shown}, and the JSON does not name it; not used.",
             image=folder.relative(path),
         )
         for path in folder.pictures()
@@ -57,25 +82,25 @@ def unlisted_pictures(dataset: Dataset, folder: ImageFolder) -> list[Finding]:
 
 
 def compare_pictures(
-    samples: Sequence[Sample], other: OtherSide | None, *, within: bool, workers: int, progress: Progress
+    samples: Sequence[Sample], other: OtherSide | None, *, within: bool, looking: Looking, read: ReadBytes | None = None
 ) -> PictureChecks:
     """Pictures that look alike, within the samples and across to the other side.
 
     Raises:
-        ConfigError: a file or folder of the other side does not exist.
-        DataError: its JSON is not COCO.
+        ConfigError: the JSON of the other side does not exist.
+        DataError: it is not COCO.
     """
     if not within and other is None:
         return PictureChecks()
     names = [sample.source.file_name for sample in samples]
     paths = [sample.path for sample in samples]
-    signatures = signatures_of(paths, workers=workers, progress=progress)
+    signatures = looking(paths, read)
     told = []
     if within:
         told += [_within(alike, names, paths) for alike in signatures.within()]
     if other is not None:
         known = _files_of(other)
-        others = signatures_of([path for path, _ in known], workers=workers, progress=progress)
+        others = looking([path for path, _ in known], other.read)
         told += [_across(alike, names, paths, known, other) for alike in signatures.across(others)]
     return PictureChecks(tuple(pair for pair, _ in told), tuple(found for _, found in told))
 
@@ -83,8 +108,7 @@ def compare_pictures(
 def _files_of(other: OtherSide) -> list[tuple[Path, str]]:
     """Files and names of the other side's images; those without a file are passed over, `check` on it tells."""
     dataset, _ = read_coco(other.annotations)
-    folder = ImageFolder(other.images)
-    found = [(folder.find(image).path, image.file_name) for image in dataset.images]
+    found = [(other.folder.find(image).path, image.file_name) for image in dataset.images]
     return [(path, name) for path, name in found if path is not None]
 
 
@@ -107,4 +131,4 @@ def _across(
     name, (other_path, other_name) = names[alike.index], known[alike.other]
     what = "is the same file as" if alike.same_file else f"looks nearly the same ({alike.difference:.2f}) as"
     pair = PicturePair(paths[alike.index], name, other_path, other_name, code)
-    return pair, finding(code, f"{name}: {what} '{other_name}' of {other.annotations.name}.", image=name)
+    return pair, finding(code, f"{name}: {what} '{other_name}' of {other.name}.", image=name)

@@ -65,22 +65,57 @@ def write_output(output: Output, config: MakeTfrecordConfig, report: Report, pro
             name: _write_split(staging, name, samples, output.label_map, config, progress)
             for name, samples in output.splits.items()
         }
-        for name, samples in output.splits.items():
-            _write_coco(staging / f"{name}.json", samples, output.categories)
-        _write_label_map(output.label_map, config.label_map, report)
-        write_json(staging / REPORT, report_dict(report))
-        manifest = RecordsManifest(
-            label_map=_relative(config.label_map, config.out),
-            categories=output.categories,
-            splits=splits,
-            median_image_hw=_median_hw(output.splits.values()),
-            source=output.source,
-            max_side=config.max_side,
-            reduced_images=sum(samples.num_reduced() for samples in output.splits.values()),
-        )
-        manifest.write(staging)
+        write_text(config.label_map, label_map_text(output, config, report))
+        manifest = write_documents(staging, output, splits, config, report)
         _move_into_place(staging, config.out, splits)
     return manifest
+
+
+def write_documents(
+    folder: Path, output: Output, splits: dict[str, SplitRecords], config: MakeTfrecordConfig, report: Report
+) -> RecordsManifest:
+    """Write the COCO files, the report and the manifest of shards that have been written."""
+    for name, samples in output.splits.items():
+        _write_coco(folder / f"{name}.json", samples, output.categories)
+    write_json(folder / REPORT, report_dict(report))
+    manifest = RecordsManifest(
+        label_map=_relative(config.label_map, config.out),
+        categories=output.categories,
+        splits=splits,
+        median_image_hw=_median_hw(output.splits.values()),
+        source=output.source,
+        max_side=config.max_side,
+        reduced_images=sum(samples.num_reduced() for samples in output.splits.values()),
+    )
+    manifest.write(folder)
+    return manifest
+
+
+def label_map_text(output: Output, config: MakeTfrecordConfig, report: Report) -> str:
+    """The label map as text; if another one is there, that is told."""
+    text, path = format_label_map(output.label_map), config.label_map
+    if path.is_file() and path.read_bytes() != text.encode():
+        message = f"{path}: another label map was there; replaced. Models trained with it keep their own."
+        report.extend([finding("label-map-replaced", message)])
+    return text
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """The shards of a split: all samples in order, and name and number of records of each shard."""
+
+    samples: StoredSamples
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+
+
+def plan_shards(name: str, samples: StoredSamples, config: MakeTfrecordConfig) -> ShardPlan:
+    """In which order and into which shards the samples of a split go; those of train are mixed."""
+    if name == "train":
+        samples = samples.at(mixed_order(samples.file_names(), config.seed))
+    count = shard_count(len(samples), samples.stored_bytes(), config.shards)
+    sizes = (len(samples) * (index + 1) // count - len(samples) * index // count for index in range(count))
+    return ShardPlan(samples, tuple(shard_name(name, index, count) for index in range(count)), tuple(sizes))
 
 
 def _write_split(
@@ -91,18 +126,14 @@ def _write_split(
     config: MakeTfrecordConfig,
     progress: Progress,
 ) -> SplitRecords:
-    if name == "train":
-        samples = samples.at(mixed_order(samples.file_names(), config.seed))
-    count = shard_count(len(samples), samples.stored_bytes(), config.shards)
-    sizes = [len(samples) * (index + 1) // count - len(samples) * index // count for index in range(count)]
-    names = [shard_name(name, index, count) for index in range(count)]
+    plan = plan_shards(name, samples, config)
     threads = config.workers or available_cores()
-    examples = _examples(progress(samples, f"writing {name} records"), label_map, threads)
-    tally, digests = write_shards([staging / each for each in names], sizes, examples)
+    examples = _examples(progress(plan.samples, f"writing {name} records"), label_map, threads)
+    tally, digests = write_shards([staging / each for each in plan.names], plan.sizes, examples)
     next(examples, None)  # lets the progress bar end
     if tally.images != len(samples):
         raise DataError(f"{staging}: {tally.images} {name} records read back; {len(samples)} were expected.")
-    return split_records(name, dict(zip(names, digests, strict=True)), tally)
+    return split_records(name, dict(zip(plan.names, digests, strict=True)), tally)
 
 
 def _examples(samples: Iterable[Sample], label_map: LabelMap, threads: int) -> Iterator[Parts]:
@@ -113,25 +144,26 @@ def _examples(samples: Iterable[Sample], label_map: LabelMap, threads: int) -> I
 
 def _load(sample: Sample) -> tuple[Sample, LoadedImage, str]:
     """A sample with its picture and the SHA-256 of what is stored of it."""
-    loaded = sample.load()
+    loaded = checked(sample, sample.load())
+    return sample, loaded, hashlib.sha256(loaded.encoded).hexdigest()
+
+
+def checked(sample: Sample, loaded: LoadedImage) -> LoadedImage:
+    """What was read of a sample's image again.
+
+    Raises:
+        DataError: it is not what it was when it was looked at.
+    """
     if not loaded.usable or (loaded.width, loaded.height) != (sample.image.width, sample.image.height):
         told = "; ".join(f.message for f in loaded.findings) or "another size"
         raise DataError(f"{sample.path}: changed since it was checked ({told}). Nothing was written; run again.")
-    return sample, loaded, hashlib.sha256(loaded.encoded).hexdigest()
+    return loaded
 
 
 def _write_coco(path: Path, samples: Sequence[Sample], categories: tuple[Category, ...]) -> None:
     images = (sample.image for sample in samples)
     instances = (instance for sample in samples for instance in sample.instances)
     write_json_rows(path, coco_rows(images, categories, instances))
-
-
-def _write_label_map(label_map: LabelMap, path: Path, report: Report) -> None:
-    text = format_label_map(label_map)
-    if path.is_file() and path.read_bytes() != text.encode():
-        message = f"{path}: another label map was there; replaced. Models trained with it keep their own."
-        report.extend([finding("label-map-replaced", message)])
-    write_text(path, text)
 
 
 def _relative(path: Path, folder: Path) -> str:

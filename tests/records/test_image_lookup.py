@@ -6,7 +6,7 @@ import pytest
 
 from kpt_tools.entities import ImageRecord
 from kpt_tools.errors import ConfigError
-from kpt_tools.records.image_lookup import ImageFolder
+from kpt_tools.records.image_lookup import ImageFolder, ListedFolder
 
 
 def folder(root: Path, *files: str) -> ImageFolder:
@@ -90,3 +90,19 @@ def test_no_such_folder(tmp_path: Path) -> None:
     folder(tmp_path, "a.jpg")
     with pytest.raises(ConfigError, match="is a file; expected the folder"):
         ImageFolder(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("file_name", "expected"),
+    [("a.jpg", "a.jpg"), ("sub/b.jpg", "sub/b.jpg"), ("b.jpg", "sub/b.jpg"), ("C.JPG", "sub/c.jpg"), ("d.jpg", None)],
+)
+def test_a_listed_folder_is_looked_up_like_one_on_disk(tmp_path: Path, file_name: str, expected: str | None) -> None:
+    names = ["a.jpg", "sub/b.jpg", "sub/c.jpg"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    image = ImageRecord(1, file_name, 1, 1)
+    on_disk, listed = ImageFolder(tmp_path), ListedFolder(tmp_path, names, str(tmp_path))
+    assert listed.find(image) == on_disk.find(image)
+    assert listed.pictures() == on_disk.pictures()
+    assert listed.find(image).path == (None if expected is None else tmp_path / expected)

@@ -1,0 +1,1 @@
+"""Work on many machines: Apache Beam's pipelines, and any filesystem that Beam knows."""

@@ -1,0 +1,169 @@
+"""Writing a folder of records on Beam: a shard is an item of work; no picture is sent from machine to machine."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from kpt_tools.annotations.codes import finding
+from kpt_tools.beam.files import copy_file, hidden_folder, is_remote, location_of, move, names_in, read_bytes, remove
+from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
+from kpt_tools.config.records_manifest import FILE_NAME, RecordsManifest, SplitRecords
+from kpt_tools.entities import LabelMap, Report
+from kpt_tools.errors import EngineError
+from kpt_tools.fsio import write_text
+from kpt_tools.records.encode import encode_parts
+from kpt_tools.records.example_proto import Parts
+from kpt_tools.records.parallel import Mapper
+from kpt_tools.records.prepare import Sample
+from kpt_tools.records.shards import Tally, split_records, stale_names, write_shards
+from kpt_tools.stages.records_output import SPLITS, Output, checked, label_map_text, plan_shards, write_documents
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """A shard to write: its name, where to, what goes into it, and the classes."""
+
+    name: str
+    target: str
+    samples: tuple[Sample, ...]
+    label_map: LabelMap
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """A shard that was written.
+
+    Attributes:
+        sha256: of the file, in hex.
+        tally: what was read back.
+        lost: id of each image that could not be read any more, and why.
+    """
+
+    sha256: str
+    tally: Tally
+    lost: tuple[tuple[int, str], ...]
+
+
+def write_shard_of(job: ShardJob) -> ShardResult:
+    """Write one shard; what goes wrong with a picture is kept, and the others are written."""
+    lost: list[tuple[int, str]] = []
+    with tempfile.TemporaryDirectory(prefix="kpt-tools-") as folder:
+        path = Path(folder if is_remote(job.target) else _folder_of(job.target)) / f".{job.name}.{uuid.uuid4().hex}"
+        try:
+            tally, (sha256,) = write_shards([path], [len(job.samples)], _examples(job, lost))
+            if is_remote(job.target):
+                copy_file(path, job.target)
+            else:
+                path.replace(job.target)
+        finally:
+            path.unlink(missing_ok=True)
+    return ShardResult(sha256, tally, tuple(lost))
+
+
+def _folder_of(target: str) -> Path:
+    folder = Path(target).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _examples(job: ShardJob, lost: list[tuple[int, str]]) -> Iterator[Parts]:
+    for sample in job.samples:
+        try:
+            loaded = checked(sample, sample.load(read_bytes if is_remote(sample.path) else None))
+            digest = hashlib.sha256(loaded.encoded).hexdigest()
+            image = sample.image
+            parts = encode_parts(image, loaded.encoded, digest, loaded.format, sample.instances, job.label_map)
+        except Exception as exc:  # whatever is wrong with a picture, the others go on
+            lost.append((sample.source.id, " ".join(f"{type(exc).__name__}: {exc}".split())))
+            continue
+        yield parts
+
+
+def _complaint(job: ShardJob, result: ShardResult) -> str:
+    return "; ".join(reason for _, reason in result.lost)
+
+
+def write_output_on_beam(output: Output, config: MakeTfrecordConfig, report: Report, mapper: Mapper) -> RecordsManifest:
+    """What `write_output` does, with shards written by `mapper`; all folders may be on other filesystems.
+
+    A picture that cannot be read any more does not stop the job: it is left out of everything, and told.
+
+    Raises:
+        EngineError: the pipeline failed, or a shard could not be written.
+    """
+    staging = hidden_folder(config.out)
+    splits, kept = {}, {}
+    try:
+        for name, samples in output.splits.items():
+            splits[name], lost = _write_split(name, output, config, staging, mapper)
+            kept[name] = samples.at(i for i, image in enumerate(samples.sources()) if image.id not in lost)
+            images = (image for image in samples.sources() if image.id in lost)
+            report.extend(
+                finding("image-unreadable", f"{image.file_name}: {lost[image.id]}", image=image.file_name)
+                for image in images
+            )
+        return _publish(replace(output, splits=kept), splits, config, report, staging)
+    finally:
+        remove([staging])
+
+
+def _write_split(
+    name: str, output: Output, config: MakeTfrecordConfig, staging: str, mapper: Mapper
+) -> tuple[SplitRecords, dict[int, str]]:
+    """The manifest entry of a split, and the images lost on the way, with reasons."""
+    plan = plan_shards(name, output.splits[name], config)
+    samples = iter(plan.samples)
+    jobs = (
+        ShardJob(shard, f"{staging}/{shard}", tuple(islice(samples, size)), output.label_map)
+        for shard, size in zip(plan.names, plan.sizes, strict=True)
+    )
+    what = f"writing {name} records"
+    results = list(mapper(write_shard_of, jobs, what=what, failed=_refuse, complaint=_complaint, part=1))
+    digests = {shard: result.sha256 for shard, result in zip(plan.names, results, strict=True)}
+    tally = sum((result.tally for result in results), Tally())
+    return split_records(name, digests, tally), dict(pair for result in results for pair in result.lost)
+
+
+def _refuse(job: ShardJob, reason: str) -> ShardResult:
+    raise EngineError(f"{job.target}: the shard could not be written ({reason}). Nothing was changed; run again.")
+
+
+def _publish(
+    output: Output, splits: dict[str, SplitRecords], config: MakeTfrecordConfig, report: Report, staging: str
+) -> RecordsManifest:
+    """Write the documents, and move everything into place; the manifest goes first and comes last."""
+    out = location_of(config.out)
+    with tempfile.TemporaryDirectory(prefix="kpt-tools-") as name:
+        folder = Path(name)
+        text = label_map_text(output, config, report)
+        if is_remote(config.label_map):
+            copy_file(write_text(folder / "label_map", text), config.label_map)
+        else:
+            write_text(config.label_map, text)
+        manifest = write_documents(folder, output, splits, config, report)
+        documents = sorted(path for path in folder.iterdir() if path.name != "label_map")
+        for path in documents:
+            copy_file(path, f"{staging}/{path.name}")
+    remove([f"{out}/{FILE_NAME}"])
+    shards = [shard for split in splits.values() for shard in split.shards]
+    finished = [*shards, *(path.name for path in documents if path.name != FILE_NAME), FILE_NAME]
+    for each in finished:
+        move([(f"{staging}/{each}", f"{out}/{each}")])
+    remove([f"{out}/{each}" for each in _stale(names_in(out), splits)])
+    return manifest
+
+
+def _stale(names: Sequence[str], splits: dict[str, SplitRecords]) -> list[str]:
+    """What an earlier run left in the folder and this one did not write."""
+    stale = []
+    for name in SPLITS:
+        stale += stale_names(names, name, splits[name].shards if name in splits else ())
+        if name not in splits:
+            stale += [each for each in names if each == f"{name}.json"]
+    return stale
