@@ -134,12 +134,16 @@ class _Table:
             self.names[place] = sample.image.file_name
         return place
 
+    def image(self, place: int) -> ImageRecord:
+        source, width, height = self.images[self.source[place]], self.width[place], self.height[place]
+        return replace(source, file_name=self.name(place), width=width, height=height)
+
     def sample(self, place: int) -> Sample:
-        source, instances = self.images[self.source[place]], self.database.instances_at(place)
-        name, width, height = self.name(place), self.width[place], self.height[place]
-        image = replace(source, file_name=name, width=width, height=height)
-        reduced, num_bytes = bool(self.reduced[place]), self.num_bytes[place]
-        return Sample(source, self.root / name, image, instances, num_bytes, self.max_side, reduced)
+        source, image = self.images[self.source[place]], self.image(place)
+        instances, reduced = self.database.instances_at(place), bool(self.reduced[place])
+        return Sample(
+            source, self.root / image.file_name, image, instances, self.num_bytes[place], self.max_side, reduced
+        )
 
     def name(self, place: int) -> str:
         return self.names.get(place) or self.images[self.source[place]].file_name
@@ -181,6 +185,10 @@ class StoredSamples(Sequence[Sample]):
     def sources(self) -> list[ImageRecord]:
         """The image of each as its JSON describes it."""
         return [self.table.images[self.table.source[place]] for place in self.places]
+
+    def stored_images(self) -> Iterator[ImageRecord]:
+        """The image of each as it is stored."""
+        return (self.table.image(place) for place in self.places)
 
     def file_names(self) -> list[str]:
         """The file of each, relative to the image folder."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,10 +160,9 @@ def checked(sample: Sample, loaded: LoadedImage) -> LoadedImage:
     return loaded
 
 
-def _write_coco(path: Path, samples: Sequence[Sample], categories: tuple[Category, ...]) -> None:
-    images = (sample.image for sample in samples)
+def _write_coco(path: Path, samples: StoredSamples, categories: tuple[Category, ...]) -> None:
     instances = (instance for sample in samples for instance in sample.instances)
-    write_json_rows(path, coco_rows(images, categories, instances))
+    write_json_rows(path, coco_rows(samples.stored_images(), categories, instances))
 
 
 def _relative(path: Path, folder: Path) -> str:

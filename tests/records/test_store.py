@@ -77,6 +77,7 @@ def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
     assert kept[1].image.file_name == "img3.jpg"
     assert list(kept.at([2, 0])) == [samples[3], samples[0]]
     assert kept.sources() == [sample.source for sample in kept]
+    assert list(kept.stored_images()) == [sample.image for sample in kept]
     assert kept.file_names() == [sample.image.file_name for sample in kept]
     assert list(kept.sizes_wh()) == [(32, 24)] * 3
     assert kept.num_reduced() == 3
