@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ from kpt_tools.errors import EngineError
 from kpt_tools.inference.engine import first_line
 from kpt_tools.inference.fixed_size import Network
 from kpt_tools.lazy import require
-from kpt_tools.machine import available_cores
 
 
-def load_openvino(path: Path, precision: str, streams: int = 1) -> Network:
+def load_openvino(path: Path, precision: str) -> Network:
     """Load an OpenVINO model for the CPU.
 
     OpenVINO would choose bfloat16 by itself where the processor has it; here it computes in float32 (an int8 model: its
@@ -23,7 +21,6 @@ def load_openvino(path: Path, precision: str, streams: int = 1) -> Network:
     Args:
         path: the .xml file; its weights are in the .bin file beside it.
         precision: of the export, for what to compute in.
-        streams: how many pictures will be run side by side, each with its share of the cores.
 
     Raises:
         MissingDependencyError: OpenVINO is not installed.
@@ -32,8 +29,7 @@ def load_openvino(path: Path, precision: str, streams: int = 1) -> Network:
     openvino = require("openvino", purpose="running an OpenVINO model")
     hints = {
         "INFERENCE_PRECISION_HINT": "bf16" if precision == BFLOAT16 else "f32",
-        "NUM_STREAMS": str(streams),
-        "INFERENCE_NUM_THREADS": str(available_cores()),
+        "PERFORMANCE_HINT": "LATENCY",
     }
     try:
         compiled = openvino.Core().compile_model(str(path), "CPU", hints)
@@ -42,19 +38,14 @@ def load_openvino(path: Path, precision: str, streams: int = 1) -> Network:
             f"{path}: OpenVINO {openvino.__version__} cannot load it ({first_line(exc)}). Run kpt-tools export again, "
             "or pip install --upgrade openvino."
         ) from exc
-    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    for _ in range(streams):
-        requests.put(compiled.create_infer_request())
+    request = compiled.create_infer_request()
     names = {output.get_any_name(): output for output in compiled.outputs}
 
     def run(image: Any) -> dict[str, Any]:
-        request = requests.get()
         try:
             found = request.infer([image])
-            return {name: found[output] for name, output in names.items()}
         except Exception as exc:
             raise EngineError(f"{path}: OpenVINO failed ({first_line(exc)}).") from exc
-        finally:
-            requests.put(request)
+        return {name: found[output] for name, output in names.items()}
 
     return run

@@ -77,14 +77,17 @@ def test_runs(tmp_path: Path, format: str, engine: str) -> None:
     assert detector.metadata == metadata()
 
 
-@pytest.mark.parametrize(("format", "engine"), FORMATS)
+# Not OpenVINO: after this many runs of 2026.4.1 in one process, the next Ctrl-C is a segmentation fault.
+@pytest.mark.parametrize(
+    ("format", "engine"), [pytest.param(ONNX, "onnx", id="onnx"), pytest.param(TFLITE, "litert", id="litert")]
+)
 def test_many_pictures_give_what_each_gives_alone(
     tmp_path: Path, format: str, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kpt_tools.inference.open_engine.available_cores", lambda: 3)
     folder = export(tmp_path, format)
     one, many = open_engine(folder, engine), open_engine(folder, engine, side_by_side=True)
-    assert (one.batch_size, many.batch_size) == (1, 1 if engine == "litert" else 6)
+    assert (one.batch_size, many.batch_size) == (1, 6 if engine == "onnx" else 1)
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (4 + number, 8, 3), dtype=np.uint8) for number in range(17)]
     together = many.detect_batch(images)
