@@ -29,9 +29,10 @@ from kpt_tools.pipeline.label_map import label_map_of
 from kpt_tools.records.image_file import look_at_image
 from kpt_tools.records.image_lookup import ImageFolder
 from kpt_tools.records.prepare import PreparePolicy, prepared_samples
+from kpt_tools.records.shard_jobs import ShardJob
 from kpt_tools.records.shards import mixed_order
 from kpt_tools.records.store import Database, StoredDataset, StoredSamples, stored
-from kpt_tools.stages.beam_shards import ShardJob, write_shard_of
+from kpt_tools.stages.beam_shards import write_shard_of
 
 WANTED = 10_000_000
 DECODED = 200
@@ -73,7 +74,7 @@ def looking(work: Path, count: int, verify: Any) -> None:
 
 def writing(work: Path, count: int, max_side: int | None) -> None:
     samples, label_map = prepared[max_side]
-    job = ShardJob("shard", str(work / "shard"), tuple(samples[index] for index in range(count)), label_map)
+    job = ShardJob(work / "shard", tuple(samples[index] for index in range(count)), label_map)
     result = write_shard_of(job)
     assert not result.lost
 

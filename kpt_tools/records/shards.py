@@ -71,8 +71,20 @@ def write_shard(path: Path, examples: Iterable[bytes]) -> Tally:
     Raises:
         DataError: what was read back is not as many records as were written.
     """
-    written, _ = _write(path, ((b"", data, b"") for data in examples))
-    return _read_back(path, written)
+    tally, _ = write_alone(path, ((b"", data, b"") for data in examples))
+    return tally
+
+
+def write_alone(path: Path, examples: Iterable[Parts]) -> tuple[Tally, str]:
+    """`write_shard` of records in pieces, and in this thread only; also returns the SHA-256 of the file in hex."""
+    written, digest = 0, hashlib.sha256()
+    with path.open("wb") as handle:
+        for data in examples:
+            pieces = framed(data)
+            _update(digest, pieces)
+            handle.writelines(pieces)
+            written += 1
+    return _read_back(path, written), digest.hexdigest()
 
 
 def write_shards(paths: Sequence[Path], sizes: Sequence[int], examples: Iterator[Parts]) -> tuple[Tally, list[str]]:
@@ -98,19 +110,14 @@ def write_shards(paths: Sequence[Path], sizes: Sequence[int], examples: Iterator
         return sum((each.result() for each in counted), Tally()), digests
 
 
-def _write(path: Path, records: Iterable[Sequence[bytes]]) -> tuple[int, str]:
-    """Write records, each in pieces; returns their number and the SHA-256 of the file in hex."""
+def _write(path: Path, records: Iterable[Parts]) -> tuple[int, str]:
+    """Write records while they are hashed; returns their number and the SHA-256 of the file in hex."""
     written, digest = 0, hashlib.sha256()
-
-    def update(pieces: Sequence[bytes]) -> None:
-        for piece in pieces:
-            digest.update(piece)
-
     hashing: deque[Future[None]] = deque()
     with path.open("wb") as handle, ThreadPoolExecutor(1) as hasher:
         for data in records:
             pieces = framed(data)
-            hashing.append(hasher.submit(update, pieces))
+            hashing.append(hasher.submit(_update, digest, pieces))
             handle.writelines(pieces)
             written += 1
             if len(hashing) > _HASHED_LATER:
@@ -118,6 +125,11 @@ def _write(path: Path, records: Iterable[Sequence[bytes]]) -> tuple[int, str]:
     for each in hashing:
         each.result()
     return written, digest.hexdigest()
+
+
+def _update(digest: hashlib._Hash, pieces: Sequence[bytes]) -> None:
+    for piece in pieces:
+        digest.update(piece)
 
 
 def _read_back(path: Path, written: int) -> Tally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
@@ -14,25 +13,14 @@ from kpt_tools.annotations.codes import finding
 from kpt_tools.beam.files import copy_file, hidden_folder, is_remote, location_of, move, names_in, read_bytes, remove
 from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
 from kpt_tools.config.records_manifest import FILE_NAME, RecordsManifest, SplitRecords
-from kpt_tools.entities import LabelMap, Report
+from kpt_tools.entities import Report
 from kpt_tools.errors import EngineError
-from kpt_tools.fsio import write_text
-from kpt_tools.records.encode import encode_parts
+from kpt_tools.fsio import make_folder, write_text
 from kpt_tools.records.example_proto import Parts
 from kpt_tools.records.parallel import Mapper
-from kpt_tools.records.prepare import Sample
-from kpt_tools.records.shards import Tally, split_records, stale_names, write_shards
-from kpt_tools.stages.records_output import SPLITS, Output, checked, label_map_text, plan_shards, write_documents
-
-
-@dataclass(frozen=True)
-class ShardJob:
-    """A shard to write: its name, where to, what goes into it, and the classes."""
-
-    name: str
-    target: str
-    samples: tuple[Sample, ...]
-    label_map: LabelMap
+from kpt_tools.records.shard_jobs import ShardJob, load, parts_of
+from kpt_tools.records.shards import Tally, split_records, stale_names, write_alone
+from kpt_tools.stages.records_output import SPLITS, Output, label_map_text, plan_shards, write_documents
 
 
 @dataclass(frozen=True)
@@ -53,32 +41,24 @@ class ShardResult:
 def write_shard_of(job: ShardJob) -> ShardResult:
     """Write one shard; what goes wrong with a picture is kept, and the others are written."""
     lost: list[tuple[int, str]] = []
-    with tempfile.TemporaryDirectory(prefix="kpt-tools-") as folder:
-        path = Path(folder if is_remote(job.target) else _folder_of(job.target)) / f".{job.name}.{uuid.uuid4().hex}"
+    with tempfile.TemporaryDirectory(prefix="kpt-tools-") as name:
+        folder = Path(name) if is_remote(job.path) else make_folder(job.path.parent)
+        path = folder / f".{job.name}.{uuid.uuid4().hex}"
         try:
-            tally, (sha256,) = write_shards([path], [len(job.samples)], _examples(job, lost))
-            if is_remote(job.target):
-                copy_file(path, job.target)
+            tally, sha256 = write_alone(path, _examples(job, lost))
+            if is_remote(job.path):
+                copy_file(path, job.path)
             else:
-                path.replace(job.target)
+                path.replace(job.path)
         finally:
             path.unlink(missing_ok=True)
     return ShardResult(sha256, tally, tuple(lost))
 
 
-def _folder_of(target: str) -> Path:
-    folder = Path(target).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _examples(job: ShardJob, lost: list[tuple[int, str]]) -> Iterator[Parts]:
     for sample in job.samples:
         try:
-            loaded = checked(sample, sample.load(read_bytes if is_remote(sample.path) else None))
-            digest = hashlib.sha256(loaded.encoded).hexdigest()
-            image = sample.image
-            parts = encode_parts(image, loaded.encoded, digest, loaded.format, sample.instances, job.label_map)
+            parts = parts_of(*load(sample, read_bytes if is_remote(sample.path) else None), job.label_map)
         except Exception as exc:  # whatever is wrong with a picture, the others go on
             lost.append((sample.source.id, " ".join(f"{type(exc).__name__}: {exc}".split())))
             continue
@@ -120,7 +100,7 @@ def _write_split(
     plan = plan_shards(name, output.splits[name], config)
     samples = iter(plan.samples)
     jobs = (
-        ShardJob(shard, f"{staging}/{shard}", tuple(islice(samples, size)), output.label_map)
+        ShardJob(Path(f"{staging}/{shard}"), tuple(islice(samples, size)), output.label_map)
         for shard, size in zip(plan.names, plan.sizes, strict=True)
     )
     what = f"writing {name} records"
@@ -131,7 +111,9 @@ def _write_split(
 
 
 def _refuse(job: ShardJob, reason: str) -> ShardResult:
-    raise EngineError(f"{job.target}: the shard could not be written ({reason}). Nothing was changed; run again.")
+    raise EngineError(
+        f"{location_of(job.path)}: the shard could not be written ({reason}). Nothing was changed; run again."
+    )
 
 
 def _publish(

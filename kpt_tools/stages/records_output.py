@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,13 +18,19 @@ from kpt_tools.errors import DataError
 from kpt_tools.fsio import staging_folder, write_json, write_json_rows, write_text
 from kpt_tools.machine import available_cores
 from kpt_tools.pipeline.label_map import format_label_map
-from kpt_tools.records.encode import encode_parts
 from kpt_tools.records.example_proto import Parts
-from kpt_tools.records.image_file import LoadedImage
 from kpt_tools.records.parallel import map_ahead
 from kpt_tools.records.prepare import Sample
 from kpt_tools.records.progress import Progress
-from kpt_tools.records.shards import mixed_order, shard_count, shard_name, split_records, stale_shards, write_shards
+from kpt_tools.records.shard_jobs import load, parts_of
+from kpt_tools.records.shards import (
+    mixed_order,
+    shard_count,
+    shard_name,
+    split_records,
+    stale_shards,
+    write_shards,
+)
 from kpt_tools.records.store import StoredSamples
 from kpt_tools.stages.report_document import report_dict
 
@@ -137,27 +142,8 @@ def _write_split(
 
 
 def _examples(samples: Iterable[Sample], label_map: LabelMap, threads: int) -> Iterator[Parts]:
-    for sample, loaded, digest in map_ahead(_load, samples, threads=threads):
-        image = sample.image
-        yield encode_parts(image, loaded.encoded, digest, loaded.format, sample.instances, label_map)
-
-
-def _load(sample: Sample) -> tuple[Sample, LoadedImage, str]:
-    """A sample with its picture and the SHA-256 of what is stored of it."""
-    loaded = checked(sample, sample.load())
-    return sample, loaded, hashlib.sha256(loaded.encoded).hexdigest()
-
-
-def checked(sample: Sample, loaded: LoadedImage) -> LoadedImage:
-    """What was read of a sample's image again.
-
-    Raises:
-        DataError: it is not what it was when it was looked at.
-    """
-    if not loaded.usable or (loaded.width, loaded.height) != (sample.image.width, sample.image.height):
-        told = "; ".join(f.message for f in loaded.findings) or "another size"
-        raise DataError(f"{sample.path}: changed since it was checked ({told}). Nothing was written; run again.")
-    return loaded
+    for loaded in map_ahead(load, samples, threads=threads):
+        yield parts_of(*loaded, label_map)
 
 
 def _write_coco(path: Path, samples: StoredSamples, categories: tuple[Category, ...]) -> None:
