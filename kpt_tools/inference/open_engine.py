@@ -78,18 +78,17 @@ def model_of_engine(folder: Path, engine: str, precision: str = FLOAT32) -> Path
 
 
 def _streams(model: Path, engine: str) -> int:
-    """How many pictures to run side by side.
-
-    LiteRT would need a copy of the network for each. After OpenVINO 2026.4 was called from several threads, Ctrl-C
-    ends Python with a segmentation fault.
-    """
-    return available_cores() if engine == ONNX and model.stat().st_size <= LARGEST_SIDE_BY_SIDE else 1
+    """How many pictures to run side by side. LiteRT would need a copy of the network for each."""
+    weights = model.with_suffix(".bin") if engine == OPENVINO else model
+    if engine == LITERT or weights.stat().st_size > LARGEST_SIDE_BY_SIDE:
+        return 1
+    return available_cores()
 
 
 def _loader(engine: str, precision: str, streams: int) -> Callable[[Path], Network]:
     loaders: dict[str, Callable[[Path], Network]] = {
         ONNX: functools.partial(load_onnx, streams=streams),
-        OPENVINO: functools.partial(load_openvino, precision=precision),
+        OPENVINO: functools.partial(load_openvino, precision=precision, streams=streams),
         LITERT: load_litert,
     }
     return loaders[engine]

@@ -54,10 +54,14 @@ def movenet_config(label_map: Path) -> Message:
 
 
 def _decode_as_movenet(task: Message) -> None:
-    """The point with the greatest score / (distance to the regressed point + 1.8), in cells of 4 px, however weak."""
+    """The point with the greatest score / (distance to the regressed point + 1.8), in cells of 4 px, however weak.
+
+    It is refined with the offset of its own cell alone, hence no radius.
+    """
     task.candidate_ranking_mode = "score_distance_ratio"
     task.score_distance_offset = SCORE_DISTANCE_OFFSET
     task.keypoint_candidate_score_threshold = 0.0
     task.num_candidates_per_keypoint = (INPUT_PX // STRIDE) ** 2
     task.peak_max_pool_kernel_size = 1
+    task.ClearField("offset_peak_radius")
     task.ClearField("box_scale")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import random
-import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,8 +16,7 @@ from kpt_tools.odapi import checkpoints
 from kpt_tools.odapi.train_state import TrainState
 
 tf = pytest.importorskip("tensorflow")
-# TensorFlow is imported before the fork, and first used after it.
-pytestmark = [pytest.mark.odapi, pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")]
+pytestmark = [pytest.mark.odapi, pytest.mark.slow]
 
 KILLS = 25
 VALUES = 400_000
@@ -50,16 +46,17 @@ def go_on(run: Path, told: Any) -> None:
         told.send((step, True))
 
 
-def forked(work: Callable[[Path, Any], None], run: Path) -> tuple[int, Any]:
-    """A child process that does `work`; its id, and the end of the pipe that it tells through."""
-    hear, told = multiprocessing.Pipe(duplex=False)
-    child = os.fork()
-    if child == 0:
-        hear.close()
-        try:
-            work(run, told)
-        finally:
-            os._exit(1)
+def started(run: Path) -> tuple[Any, Any]:
+    """A process that saves in `run`, and the end of the pipe that it tells through.
+
+    It comes from a server that has imported TensorFlow and never used it: a fork of a process that has used it may wait
+    forever.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tensorflow", __name__])
+    hear, told = context.Pipe(duplex=False)
+    child = context.Process(target=go_on, args=(run, told))
+    child.start()
     told.close()
     return child, hear
 
@@ -68,15 +65,15 @@ def test_it_goes_on_from_the_last_checkpoint_that_was_whole(tmp_path: Path) -> N
     moments = random.Random(0)
     saved, steps, half_written = 0, [], 0
     for _ in range(KILLS):
-        child, hear = forked(go_on, tmp_path)
+        child, hear = started(tmp_path)
         step, whole = hear.recv()
         assert whole, f"step {step} was resumed with values of another"
         assert step in (saved, saved + 1), "only a save that was under way may be lost"
         steps.append(step)
         saved, _ = hear.recv()
         time.sleep(moments.uniform(0.0, 0.25))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        child.kill()
+        child.join()
         with contextlib.suppress(EOFError):
             while True:
                 saved, _ = hear.recv()
