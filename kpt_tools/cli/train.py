@@ -38,13 +38,22 @@ EXIT_NOT_LEARNED = 3
 @option(TrainConfig, "best_metric", help="What the best checkpoint is chosen by.")
 @option(TrainConfig, "patience", type=int, help="Stop after so many validations without a better one; 0: never.")
 @option(TrainConfig, "ema", type=float, help="Decay of a moving average of the weights, such as 0.998; 0: none.")
+@option(
+    TrainConfig,
+    "workers",
+    default=None,
+    show_default=False,
+    help="host:port of each of several processes, with commas; worker 0 first.",
+)
+@option(TrainConfig, "worker_index", type=int, help="Which of --workers this process is.")
 @option(TrainConfig, "overfit_one_batch", is_flag=True, help="Only see whether one batch can be learnt by heart.")
 def command(**settings: object) -> int:
     """Train the model of CONFIG (default: pipeline.config), or resume a training."""
     from kpt_tools.cli.train_progress import TrainProgress
     from kpt_tools.config.base import from_dict
 
-    config = from_dict(TrainConfig, settings)
+    addresses = tuple(filter(None, str(settings["workers"] or "").split(",")))
+    config = from_dict(TrainConfig, settings | {"workers": addresses})
     if config.overfit_one_batch:
         from kpt_tools.stages.overfit import overfit_one_batch
 
@@ -61,6 +70,9 @@ def _tell(result: TrainResult) -> int:
     if result.interrupted:
         click.echo(f"Stopped at step {result.step} of {result.steps}. Run the same command again to go on from there.")
         return EXIT_INTERRUPTED
+    if result.worker:
+        click.echo(f"Worker {result.worker} trained to step {result.step}; the run is with worker 0.")
+        return 0
     if result.resumed_from >= result.steps:
         click.echo(
             f"{result.run}: already trained to step {result.step} of {result.steps}. Use another --run to start anew."

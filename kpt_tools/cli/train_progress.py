@@ -63,6 +63,16 @@ def _cleaned(event: Mapping[str, Any]) -> list[str]:
     return [f"Removed what an earlier, killed start left half-written: {', '.join(event['names'])}."]
 
 
+def _precision(event: Mapping[str, Any]) -> list[str]:
+    if event["speedup"] is None:
+        return [f"Precision: {event['precision']}."]
+    return [f"Precision: {event['precision']}; in a short trial bfloat16 was {event['speedup']:g} times as fast."]
+
+
+def _kept(event: Mapping[str, Any]) -> list[str]:
+    return [f"The training pictures are decoded once and kept in memory, {max(event['bytes'] / 1e6, 1):.0f} MB."]
+
+
 def _orphan(event: Mapping[str, Any]) -> list[str]:
     return ["A training here was killed; waiting for its last process to end."]
 
@@ -119,6 +129,8 @@ _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "damaged_checkpoint": _damaged,
     "cleaned": _cleaned,
     "orphan": _orphan,
+    "precision": _precision,
+    "kept": _kept,
 }
 
 

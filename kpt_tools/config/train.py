@@ -30,6 +30,9 @@ class TrainConfig:
         patience: stop early after so many validations without a better one; 0: never.
         ema: decay of a moving average of the weights, such as 0.998, which is measured and exported in their place;
             0: none.
+        workers: "host:port" of each process that trains this model together with others, worker 0 first; none: this
+            process alone. All are started with the same settings and files.
+        worker_index: which of them this one is.
         overfit_one_batch: instead of training, see whether the model can learn one batch by heart.
     """
 
@@ -46,4 +49,6 @@ class TrainConfig:
     best_metric: str = "oks_ap"
     patience: int = 10
     ema: float = 0.0
+    workers: tuple[str, ...] = ()
+    worker_index: int | None = None
     overfit_one_batch: bool = False

@@ -20,8 +20,12 @@ def train_command(
     ema: float = 0.0,
     validate_every: int = 0,
     one_batch: bool = False,
+    keep_decoded: bool = False,
+    workers: Sequence[str] = (),
+    worker_index: int = 0,
 ) -> list[str]:
     """`model_main_tf2` through the compatibility layer, with our own flags."""
+    together = [f"--kpt_workers={','.join(workers)}", f"--kpt_worker_index={worker_index}"] if workers else []
     return program(
         "train",
         f"--pipeline_config_path={pipeline_config}",
@@ -35,6 +39,8 @@ def train_command(
         f"--kpt_ema={ema}",
         f"--kpt_validate_every={validate_every}",
         f"--kpt_one_batch={str(one_batch).lower()}",
+        f"--kpt_keep_decoded={str(keep_decoded).lower()}",
+        *together,
     )
 
 

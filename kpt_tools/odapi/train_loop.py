@@ -25,8 +25,10 @@ from kpt_tools.odapi import (
     pipeline_config,
     transfer,
     transfer_plan,
+    workers,
 )
 from kpt_tools.odapi.loss_watch import LossWatch
+from kpt_tools.odapi.memory import tell_peak_memory
 from kpt_tools.odapi.stop_signal import StopSignal
 from kpt_tools.odapi.train_parts import Parts, build, forward_in_training_mode, train_step
 from kpt_tools.odapi.train_report import TOTAL_LOSS, Reporter
@@ -51,6 +53,8 @@ class LoopOptions:
         validate_every: look at each so-many-th validation picture at every checkpoint; 0: at none.
         validated_step: the last checkpoint that was validated, for a run that is resumed.
         one_batch: train on the first batch only, again and again.
+        keep_decoded: decode the training pictures once and keep them in memory.
+        worker_index: which of several workers this is.
     """
 
     seed: int | None = None
@@ -59,6 +63,8 @@ class LoopOptions:
     validate_every: int = 0
     validated_step: int = 0
     one_batch: bool = False
+    keep_decoded: bool = False
+    worker_index: int = 0
 
 
 def train_loop(
@@ -83,9 +89,16 @@ def train_loop(
 
     stop = StopSignal()
     if options.seed is not None:
-        tf.keras.utils.set_random_seed(_seed(options.seed, model_dir))
+        tf.keras.utils.set_random_seed(_seed(options.seed + options.worker_index, model_dir))
     events.emit("phase", name="building the model")
-    parts = build(pipeline_config_path, train_steps, record_summaries, use_tpu, one_batch=options.one_batch)
+    parts = build(
+        pipeline_config_path,
+        train_steps,
+        record_summaries,
+        use_tpu,
+        one_batch=options.one_batch,
+        keep_decoded=options.keep_decoded,
+    )
     steps = train_steps or int(parts.train_config.num_steps)
     events.emit("batch_norm", **batch_norm.fit_momentum(parts.model, steps))
     try:
@@ -96,7 +109,8 @@ def train_loop(
     except KptToolsError as exc:
         events.emit("refused", error=type(exc).__name__, message=str(exc))
         raise
-    validation = Validation(parts, model_dir, options.validate_every) if options.validate_every else None
+    validates = options.validate_every and workers.is_chief()
+    validation = Validation(parts, model_dir, options.validate_every) if validates else None
     loop = _Loop(parts, steps, model_dir, state, averages, validation, stop)
     loop.catch_up(options.validated_step)
     loop.run(checkpoint_every_n)
@@ -113,7 +127,8 @@ def _load_fine_tune_checkpoint(parts: Parts, config_path: str, model_dir: str, m
     import tensorflow as tf
 
     config = parts.train_config
-    if not config.fine_tune_checkpoint or tf.train.latest_checkpoint(model_dir):
+    is_resumed = workers.agreement()(bool(tf.train.latest_checkpoint(model_dir)))
+    if not config.fine_tune_checkpoint or is_resumed:
         return
     events.emit("phase", name="loading the fine-tune checkpoint")
     with tf.distribute.get_strategy().scope():
@@ -183,23 +198,28 @@ class _Loop:
             parts.learning_rate,
             tf.summary.create_file_writer(os.path.join(model_dir, "train")),
         )
-        self._interrupted = stop
+        self._agree = workers.agreement()
+        self._stop = stop
         self._enough = False
+
+    def _interrupted(self) -> bool:
+        """Whether any worker was told to stop; all of them ask together."""
+        return self._agree(self._stop())
 
     def catch_up(self, validated_step: int) -> None:
         """Validate the checkpoint that the run is resumed from, if it was killed before that was done."""
-        step = int(self._parts.global_step)
+        step = int(self._parts.global_step.numpy())
         if self._validation and step > validated_step:
             with self._averages.in_place() if self._averages else contextlib.nullcontext():
                 self._validate(step)
 
     def run(self, checkpoint_every: int) -> None:
         """Train to the last step, to a signal, to a loss that is no number, or until the parent says enough."""
-        saved = step = int(self._parts.global_step)
+        saved = step = int(self._parts.global_step.numpy())
         watch = LossWatch()
         first_batch.tell(next(self._iterator), Path(self._model_dir))
         events.emit("phase", name="tracing the first step")
-        while step < self._steps and not self._interrupted() and not self._enough:
+        while step < self._steps and not self._agree(self._stop() or self._enough):
             losses = self._train_step(self._iterator)
             step += 1
             trouble = watch.look(float(losses[TOTAL_LOSS]))
@@ -215,6 +235,7 @@ class _Loop:
             self._save(step)
         self._hear_answers(wait=True)
         self._reporter.close()
+        tell_peak_memory()
         events.emit("done" if step >= self._steps else "stopped", step=step)
 
     def _save(self, step: int) -> None:
@@ -235,14 +256,14 @@ class _Loop:
         events.emit("phase", name="training")
 
     def _validate(self, step: int) -> None:
-        if self._validation and not self._interrupted():
+        if self._validation and not self._stop():
             events.emit("phase", name="detecting in the validation pictures")
-            self._validation.run(step, self._interrupted)
+            self._validation.run(step, self._stop)
 
     def _hear_answers(self, *, wait: bool = False) -> None:
         if self._validation is None:
             return
-        for answer in self._validation.answers(wait=wait, stop=self._interrupted):
+        for answer in self._validation.answers(wait=wait, stop=self._stop):
             self._reporter.validated(answer["step"], answer["scores"])
             self._enough = self._enough or bool(answer["stop"])
 

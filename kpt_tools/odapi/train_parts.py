@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from kpt_tools.odapi import fast_gradients, train_input
 
 
 @dataclass
@@ -50,10 +53,11 @@ def build(
     use_tpu: bool,
     *,
     one_batch: bool = False,
+    keep_decoded: bool = False,
 ) -> Parts:
     """Build everything that `model_lib_v2.train_loop` would, in the same way.
 
-    With `one_batch`, the input is its first batch again and again.
+    With `one_batch`, the input is its first batch again and again; with `keep_decoded`, pictures are decoded once.
     """
     import tensorflow as tf
     from object_detection import inputs, model_lib_v2
@@ -70,18 +74,23 @@ def build(
         model = model_lib_v2.MODEL_BUILD_UTIL_MAP["detection_model_fn_base"](
             model_config=configs["model"], is_training=True, add_summaries=record_summaries
         )
+        if not tf.config.list_logical_devices("GPU"):
+            fast_gradients.install(model)
 
-        def train_input(input_context: Any) -> Any:
-            batches = inputs.train_input(
-                train_config=train_config,
-                train_input_config=configs["train_input_config"],
-                model_config=configs["model"],
-                model=model,
-                input_context=input_context,
-            )
+        def batches_for(context: Any) -> Any:
+            # Each worker reads all records, in its own order: there may be fewer shards than workers.
+            input_context = tf.distribute.InputContext(num_replicas_in_sync=context.num_replicas_in_sync)
+            with _own_dataset_builder(configs, keep_decoded):
+                batches = inputs.train_input(
+                    train_config=train_config,
+                    train_input_config=configs["train_input_config"],
+                    model_config=configs["model"],
+                    model=model,
+                    input_context=input_context,
+                )
             return (batches.take(1).cache() if one_batch else batches).repeat()
 
-        without_autograph = tf.autograph.experimental.do_not_convert(train_input)
+        without_autograph = tf.autograph.experimental.do_not_convert(batches_for)
         dataset = strategy.distribute_datasets_from_function(without_autograph)
         global_step = tf.Variable(
             0,
@@ -103,6 +112,22 @@ def build(
             path for reader in configs["eval_input_configs"] for path in reader.tf_record_input_reader.input_path
         ),
     )
+
+
+@contextlib.contextmanager
+def _own_dataset_builder(configs: Any, keep_decoded: bool) -> Iterator[None]:
+    """`object_detection.inputs` uses `kpt_tools.odapi.train_input` inside the block."""
+    from object_detection import inputs
+    from object_detection.utils import config_util
+
+    resizer = config_util.get_image_resizer_config(configs["model"])
+    own = train_input.dataset_builder(resizer, configs["train_config"], keep_decoded=keep_decoded)
+    theirs = inputs.INPUT_BUILDER_UTIL_MAP["dataset_build"]
+    inputs.INPUT_BUILDER_UTIL_MAP["dataset_build"] = own
+    try:
+        yield
+    finally:
+        inputs.INPUT_BUILDER_UTIL_MAP["dataset_build"] = theirs
 
 
 def train_step(parts: Parts, averages: Any = None) -> Callable[[Any], Any]:

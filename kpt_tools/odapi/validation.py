@@ -41,7 +41,13 @@ class Detector:
         self._model = model
         self._batch_size = batch_size
         self._resize = tf.function(model.preprocess, input_signature=[picture], autograph=False)
-        self._detect = tf.function(self._forward, autograph=False)
+        self._detect = tf.function(self._forward_on_replicas, autograph=False)
+
+    def _forward_on_replicas(self, images: Any, shapes: Any) -> Any:
+        """Here every worker reads its own values of the variables; it need not wait for others."""
+        import tensorflow as tf
+
+        return tf.distribute.get_strategy().run(self._forward, args=(images, shapes))
 
     def _forward(self, images: Any, shapes: Any) -> Any:
         import tensorflow as tf
@@ -65,7 +71,8 @@ class Detector:
         images = tf.concat([image for image, _ in prepared], axis=0)
         shapes = tf.concat([shape for _, shape in prepared], axis=0)
         found = self._detect(images, shapes)
-        raw = {key: value.numpy()[: len(pictures)] for key, value in found.items()}
+        local = tf.distribute.get_strategy().experimental_local_results
+        raw = {key: local(value)[0].numpy()[: len(pictures)] for key, value in found.items()}
         raw["detection_classes"] = raw["detection_classes"] + 1
         return raw
 

@@ -50,14 +50,12 @@ def preflight(config: TrainConfig, resolved: Message, records: Sequence[str], la
     """
     lines = _data(records, label_map)
     needs = needs_of(resolved)
-    free = _free_memory()
+    free = free_memory()
     batch_size = _batch_size(config, resolved, needs, free)
-    lines += [
-        f"memory: about {needs.memory(batch_size) / _GB:.1f} GB at batch {batch_size} (an estimate), "
-        f"{free / _GB:.1f} GB free"
-    ]
+    memory = needs.memory(-(-batch_size // max(len(config.workers), 1)))
+    lines += [f"memory: about {memory / _GB:.1f} GB at batch {batch_size} (an estimate), {free / _GB:.1f} GB free"]
     warnings = []
-    if needs.memory(batch_size) > free:
+    if memory > free:
         warnings.append(
             f"memory may not be enough for batch {batch_size}; if it is not, the batch is halved and the training goes "
             "on. --batch-size auto chooses before."
@@ -117,7 +115,8 @@ def _batch_size(config: TrainConfig, resolved: Message, needs: Needs, free: floa
     return max(fitting, default=1)
 
 
-def _free_memory() -> float:
+def free_memory() -> float:
+    """Bytes of memory that nobody uses."""
     import psutil
 
     return float(psutil.virtual_memory().available)

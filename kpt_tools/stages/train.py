@@ -31,13 +31,15 @@ from kpt_tools.pipeline.label_map import format_label_map, read_label_map
 from kpt_tools.stages.best_checkpoint import FOLDER as BEST_FOLDER
 from kpt_tools.stages.best_checkpoint import Best, read_best
 from kpt_tools.stages.eval_truth import count_records, find_shards
-from kpt_tools.stages.preflight import preflight
+from kpt_tools.stages.preflight import free_memory, preflight
 from kpt_tools.stages.run_lock import run_lock
 from kpt_tools.stages.run_manifest import FILE_NAME as RUN_NAME
 from kpt_tools.stages.run_manifest import read_run, run_manifest
 from kpt_tools.stages.train_preview import draw_first_batch
+from kpt_tools.stages.train_speed import kept_bytes
 from kpt_tools.stages.train_supervisor import CONFIG_NAME, LOG_NAME, RESULTS_NAME, Progress, Supervisor
 from kpt_tools.stages.train_validation import Validator, stride
+from kpt_tools.stages.train_workers import as_worker, check_batch, check_workers, told_to_workers
 
 LABEL_MAP_NAME = "label_map.pbtxt"
 
@@ -59,6 +61,7 @@ class TrainResult:
         losses: the last losses that were reported.
         best: the best checkpoint; None if nothing was validated.
         stopped_early: why it ended before the last step by itself, or None.
+        worker: which of several workers this was; 0 for the one with the run, or the only one.
     """
 
     run: Path
@@ -69,6 +72,7 @@ class TrainResult:
     losses: dict[str, float]
     best: Best | None = None
     stopped_early: str | None = None
+    worker: int = 0
 
 
 def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainResult:
@@ -85,6 +89,7 @@ def train(config: TrainConfig, on_event: OnEvent = lambda event: None) -> TrainR
         EngineError: the OD API failed.
     """
     _check_settings(config)
+    config = as_worker(config)
     message = pipeline_config.read(config.config)
     with run_lock(config.run, lambda: on_event({"kind": "orphan"})) as lock:
         return _train_alone(config, message, lock, on_event)
@@ -98,6 +103,7 @@ def _train_alone(config: TrainConfig, message: Message, lock: tuple[int, ...], o
         message, label_map=(config.run / LABEL_MAP_NAME).resolve(), steps=config.steps, fresh=config.fresh
     )
     run_config.check(resolved, inputs, label_map, str(config.config))
+    check_batch(config, int(resolved.train_config.batch_size))
     before = checkpoints.latest(config.run)
     _refuse_other_model(config.run, resolved, before)
     _refuse_other_averages(config, before)
@@ -112,13 +118,14 @@ def _train_alone(config: TrainConfig, message: Message, lock: tuple[int, ...], o
     _clean(config.run, on_event)
     write_text(config.run / LABEL_MAP_NAME, format_label_map(label_map))
     files = {"config": config.config, "label_map": inputs.label_map}
+    chosen_precision = _precision(config, before)
     with run_manifest(config.run, "train", config, files) as manifest:
         manifest["eval_records"] = [str(Path(path).resolve()) for path in inputs.eval_records]
         manifest["train_records"] = [str(Path(path).resolve()) for path in inputs.train_records]
         manifest["transfer"] = _transferred(config.run)
         with _recorded(manifest, progress):
             watch = _watch(manifest, resolved, label_map, on_event)
-            result = _run(config, resolved, label_map, progress, watch, lock)
+            result = _run(config, resolved, label_map, progress, watch, lock, chosen_precision)
         manifest["result"] = {"step": result.step, "steps": result.steps, "losses": result.losses}
         manifest["stopped_early"] = result.stopped_early
         if result.interrupted:
@@ -134,6 +141,10 @@ def _watch(manifest: dict[str, Any], resolved: Message, label_map: LabelMap, on_
             raise getattr(errors, event["error"], EngineError)(event["message"])
         if event["kind"] == "transfer":
             manifest["transfer"] = {name: value for name, value in event.items() if name != "kind"}
+        if event["kind"] == "precision":
+            manifest["precision"] = {"used": event["precision"], "speedup": event["speedup"]}
+        if event["kind"] == "memory":
+            manifest["peak_memory_mb"] = event["peak_mb"]
         if event["kind"] == "first_batch":
             event = event | {"picture": _drawn(Path(event["path"]), resolved, label_map)}
         on_event(event)
@@ -164,7 +175,15 @@ def _progress(run: Path, before: checkpoints.CheckpointFile | None) -> Progress:
     return Progress(tuple(adjust.Adjustment(**row) for row in rows), resumed_from=before.step)
 
 
+def _precision(config: TrainConfig, before: checkpoints.CheckpointFile | None) -> str:
+    """That of the settings; "auto" is what it was when the run began."""
+    if config.precision != precision.AUTO or before is None or not (config.run / RUN_NAME).is_file():
+        return config.precision
+    return str((read_run(config.run).get("precision") or {}).get("used", config.precision))
+
+
 def _check_settings(config: TrainConfig) -> None:
+    check_workers(config)
     if config.precision not in precision.CHOICES:
         raise ConfigError(f"--precision '{config.precision}'; expected one of {', '.join(precision.CHOICES)}.")
     if config.transfer not in transfer_plan.CHOICES:
@@ -247,14 +266,26 @@ def _run(
     progress: Progress,
     on_event: OnEvent,
     lock: tuple[int, ...],
+    chosen_precision: str,
 ) -> TrainResult:
     steps = int(resolved.train_config.num_steps)
     start = progress.resumed_from
     validator, every = _validator(config, resolved, label_map, on_event)
     if start >= steps and (validator is None or validator.validated_step() >= start):
         return TrainResult(config.run, start, steps, start, False, {}, read_best(config.run))
-    command = _command(config, steps, every)
-    progress = Supervisor(config.run, resolved, command, validator, progress, on_event, lock).run()
+    kept = kept_bytes(resolved, run_config.inputs_of(resolved, str(config.config)).train_records, steps, free_memory())
+    if kept:
+        on_event({"kind": "kept", "bytes": kept})
+    command = _command(config, steps, every, chosen_precision=chosen_precision, keep_decoded=kept > 0)
+    supervisor = Supervisor(
+        config.run, resolved, command, validator, progress, on_event, lock, alone=not config.workers
+    )
+    with told_to_workers(config):
+        progress = supervisor.run()
+    if config.worker_index:
+        return TrainResult(
+            config.run, progress.step, steps, start, progress.interrupted, progress.losses, worker=config.worker_index
+        )
     after = checkpoints.latest(config.run)
     ended = progress.interrupted or progress.stopped_early is not None
     if not ended and (after is None or after.step != steps):
@@ -275,18 +306,23 @@ def _run(
     )
 
 
-def _command(config: TrainConfig, steps: int, validate_every: int) -> list[str]:
+def _command(
+    config: TrainConfig, steps: int, validate_every: int, *, chosen_precision: str, keep_decoded: bool
+) -> list[str]:
     return commands.train_command(
         config.run / CONFIG_NAME,
         config.run,
         steps=steps,
         checkpoint_every=config.checkpoint_every or min(1000, max(50, steps // 5)),
-        precision=precision.resolve(config.precision),
+        precision=chosen_precision,
         seed=config.seed,
         transfer=config.transfer,
         ema=config.ema,
         validate_every=validate_every,
         one_batch=config.overfit_one_batch,
+        keep_decoded=keep_decoded,
+        workers=config.workers,
+        worker_index=config.worker_index or 0,
     )
 
 

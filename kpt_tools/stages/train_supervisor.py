@@ -35,6 +35,7 @@ class Progress:
         resumed_from: the step that the first child of this start went on from.
         stopped_early: why, or None.
         interrupted: Ctrl-C ended it.
+        step: at which the child ended.
     """
 
     adjustments: tuple[Adjustment, ...] = ()
@@ -42,6 +43,7 @@ class Progress:
     resumed_from: int = 0
     stopped_early: str | None = None
     interrupted: bool = False
+    step: int = 0
 
 
 class Supervisor:
@@ -55,6 +57,7 @@ class Supervisor:
         progress: where an earlier start left off.
         on_event: called with each event of the child, and with ``adjusted`` and ``validated`` of this class.
         keep_open: file descriptors that the child inherits.
+        alone: no other process trains this model too; else the batch cannot be changed here alone.
     """
 
     def __init__(
@@ -66,8 +69,11 @@ class Supervisor:
         progress: Progress,
         on_event: OnEvent,
         keep_open: Sequence[int] = (),
+        *,
+        alone: bool = True,
     ) -> None:
         self._run, self._resolved, self._command, self._keep_open = run, resolved, command, keep_open
+        self._alone = alone
         self._validator, self._progress, self._on_event = validator, progress, on_event
         self._diverged: dict[str, Any] | None = None
         self._cut_at: int | None = None
@@ -113,6 +119,8 @@ class Supervisor:
                 self._validator.forget_after(event["step"])
         elif kind == "diverged":
             self._diverged = event
+        elif kind in ("done", "stopped"):
+            self._progress.step = event["step"]
         self._on_event(event)
         if kind == "detections" and self._validator:
             verdict = self._validator.judge(Path(event["path"]), event["step"])
@@ -120,7 +128,7 @@ class Supervisor:
             self._on_event({"kind": "validated", **vars(verdict)})
 
     def _halve_batch(self, batch_size: int, exc: OutOfMemoryError) -> None:
-        if batch_size == 1:
+        if batch_size == 1 or not self._alone:
             raise exc
         self._adjust(BATCH_SIZE, batch_size // 2, f"batch {batch_size}: {exc}")
 

@@ -73,7 +73,7 @@ def test_records_of_other_classes_are_refused(tmp_path) -> None:
     ],
 )
 def test_the_batch_size_by_memory(tmp_path, monkeypatch, free_gb: float, batch_size: str | None, expected: int) -> None:
-    monkeypatch.setattr(module, "_free_memory", lambda: free_gb * 1e9)
+    monkeypatch.setattr(module, "free_memory", lambda: free_gb * 1e9)
     found = run(tmp_path, batch_size=batch_size)
     assert found.batch_size == expected
     assert bool(found.warnings) == (free_gb < 1)

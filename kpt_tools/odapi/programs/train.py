@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from typing import Any
 
 from kpt_tools.odapi import compat, events
 
@@ -17,19 +18,27 @@ def main() -> None:
     from object_detection import model_lib_v2, model_main_tf2
 
     from kpt_tools.odapi import train_loop
-    from kpt_tools.odapi.precision import apply_precision
+    from kpt_tools.odapi.precision_trial import settle
 
     flags.DEFINE_integer("kpt_seed", None, "Seed of weights, shuffling and augmentation.")
-    flags.DEFINE_string("kpt_precision", "float32", "float32 or bfloat16.")
+    flags.DEFINE_string("kpt_precision", "float32", "float32, bfloat16, or auto: what is faster.")
     flags.DEFINE_string("kpt_transfer", "match", "What to take from fine_tune_checkpoint: match, detection or full.")
     flags.DEFINE_float("kpt_ema", 0.0, "Decay of the weights' moving average; 0 for none.")
     flags.DEFINE_integer("kpt_validate_every", 0, "Look at each so-many-th validation picture; 0: at none.")
     flags.DEFINE_integer("kpt_validated_step", 0, "The last step that was validated, for a run that is resumed.")
     flags.DEFINE_boolean("kpt_one_batch", False, "Train on the first batch only.")
 
+    flags.DEFINE_boolean("kpt_keep_decoded", False, "Decode the training pictures once and keep them in memory.")
+
+    flags.DEFINE_list("kpt_workers", [], "host:port of each worker, worker 0 first; empty: this process alone.")
+    flags.DEFINE_integer("kpt_worker_index", 0, "Which of the workers this is.")
+
     def run(argv: list[str]) -> None:
-        apply_precision(flags.FLAGS.kpt_precision)
-        _use_one_device_strategy_where_there_is_one_device(tf)
+        if flags.FLAGS.kpt_workers:
+            _join_workers(flags.FLAGS)
+        else:
+            settle(flags.FLAGS.kpt_precision)
+            _use_one_device_strategy_where_there_is_one_device(tf)
         options = train_loop.LoopOptions(
             seed=flags.FLAGS.kpt_seed,
             transfer=flags.FLAGS.kpt_transfer,
@@ -37,11 +46,25 @@ def main() -> None:
             validate_every=flags.FLAGS.kpt_validate_every,
             validated_step=flags.FLAGS.kpt_validated_step,
             one_batch=flags.FLAGS.kpt_one_batch,
+            keep_decoded=flags.FLAGS.kpt_keep_decoded,
+            worker_index=flags.FLAGS.kpt_worker_index,
         )
         model_lib_v2.train_loop = functools.partial(train_loop.train_loop, options=options)
         model_main_tf2.main(argv)
 
     tf.compat.v1.app.run(run, argv=sys.argv)
+
+
+def _join_workers(flags: Any) -> None:
+    """Make `model_main_tf2` use MultiWorkerMirroredStrategy, with no computation before that."""
+    from kpt_tools.odapi import precision, workers
+
+    resolved = precision.resolve(flags.kpt_precision)  # a trial would compute before the workers have met
+    precision.apply_precision(resolved)
+    events.emit("precision", precision=resolved, speedup=None)
+    flags.num_workers = len(flags.kpt_workers)
+    events.emit("phase", name=f"waiting for all of {flags.num_workers} workers")
+    workers.join(flags.kpt_workers, flags.kpt_worker_index)
 
 
 def _use_one_device_strategy_where_there_is_one_device(tf: object) -> None:

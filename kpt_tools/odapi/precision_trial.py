@@ -1,0 +1,81 @@
+"""Whether bfloat16 is faster than float32 here: measured on a few layers such as networks have, in a second or two.
+
+Processor time is compared, not time on the clock, so other work on the machine decides nothing.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kpt_tools.odapi import events
+from kpt_tools.odapi.precision import AUTO, BFLOAT16, FLOAT32, apply_precision, cpu_has_bfloat16
+
+WORTHWHILE = 1.1
+"""bfloat16 has to be so many times as fast: it has fewer digits."""
+_REPEATS = 5
+_IMAGES_SHAPE = (4, 64, 64, 32)
+
+
+def settle(precision: str) -> None:
+    """Make TensorFlow compute in `precision`, before a model is built; emits the event ``precision``.
+
+    Args:
+        precision: "float32", "bfloat16", or "auto": on a CPU with bfloat16 instructions that which is faster,
+            elsewhere float32.
+    """
+    import tensorflow as tf
+
+    if precision != AUTO:
+        apply_precision(precision)
+        events.emit("precision", precision=precision, speedup=None)
+        return
+    if tf.config.list_physical_devices("GPU") or not cpu_has_bfloat16():
+        events.emit("precision", precision=FLOAT32, speedup=None)
+        return
+    speedup = trial()
+    chosen = BFLOAT16 if speedup >= WORTHWHILE else FLOAT32
+    apply_precision(chosen)
+    events.emit("precision", precision=chosen, speedup=round(speedup, 2))
+
+
+def trial() -> float:
+    """How many times as fast a training step of some layers is in bfloat16 as in float32."""
+    import tensorflow as tf
+
+    step = _step()
+    seconds: dict[str, list[float]] = {FLOAT32: [], BFLOAT16: []}
+    for number in range(_REPEATS + 1):
+        for name, found in seconds.items():
+            apply_precision(name)  # a graph is optimised once for each setting, when it first runs with it
+            begin = time.process_time()
+            step()
+            found += [time.process_time() - begin] * bool(number)
+    tf.keras.backend.reset_uids()  # the layers of the model are numbered as if there had been no trial
+    return statistics.median(seconds[FLOAT32]) / max(statistics.median(seconds[BFLOAT16]), 1e-9)
+
+
+def _step() -> Callable[[], Any]:
+    """Forward and backward pass through convolutions, a depthwise one with stride, and batch normalisation."""
+    import tensorflow as tf
+
+    model = tf.keras.Sequential(
+        [
+            tf.keras.layers.Conv2D(64, 3, padding="same", input_shape=_IMAGES_SHAPE[1:]),
+            tf.keras.layers.BatchNormalization(),
+            tf.keras.layers.ReLU(6.0),
+            tf.keras.layers.DepthwiseConv2D(3, strides=2, padding="same"),
+            tf.keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
+        ]
+    )
+    images = tf.random.stateless_uniform(_IMAGES_SHAPE, (1, 2))
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
+    def step() -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(model(images, training=True)))
+        return [tf.reduce_sum(gradient) for gradient in tape.gradient(loss, model.trainable_variables)]
+
+    return step  # type: ignore[no-any-return, unused-ignore]
