@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kpt_tools.cli.options import option
+from kpt_tools.cli.options import BeamCommand, beam_options, option, with_beam
 from kpt_tools.config.checkpoint import CHECKPOINTS
 from kpt_tools.config.engines import AUTO, ENGINES
 from kpt_tools.config.export import PRECISIONS
@@ -23,7 +23,7 @@ _MOST_CLASSES = 20
 """Classes that are listed though nothing of them was found; a model of the zoo has 90."""
 
 
-@click.command("infer")
+@click.command("infer", cls=BeamCommand)
 @click.argument("inputs", nargs=-1)
 @option(
     InferConfig,
@@ -53,7 +53,8 @@ _MOST_CLASSES = 20
 @option(InferConfig, "batch_size", type=int, help="Pictures at once; default: what suits the engine.")
 @option(InferConfig, "workers", type=int, help="Threads that decode and draw; default: one per core.")
 @option(InferConfig, "overwrite", is_flag=True, help="Start anew instead of going on with an unfinished run.")
-def command(**settings: object) -> int:
+@beam_options
+def command(**settings: Any) -> int:
     """Find boxes and keypoints in INPUTS: images, folders, glob patterns, videos, URLs of images, or camera:0.
 
     Default: dataset/images. A run that was stopped or killed goes on when the same command is given again.
@@ -68,9 +69,10 @@ def command(**settings: object) -> int:
     from kpt_tools.stages.run_export import MEASURED
     from kpt_tools.stages.run_manifest import FILE_NAME
 
-    settings["inputs"] = settings["inputs"] or InferConfig.inputs
+    values, beam = with_beam(settings)
+    values["inputs"] = values["inputs"] or InferConfig.inputs
     with ImageProgress() as progress:
-        result = infer(from_dict(InferConfig, settings), progress)
+        result = infer(from_dict(InferConfig, values), progress, beam=beam)
     print_notes(result.findings, MEASURED)
     print_notes(result.findings, CHOSEN)
     print_finding_lines(result.findings, str(result.out / FILE_NAME))

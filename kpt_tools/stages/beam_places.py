@@ -59,7 +59,7 @@ def annotations_of(given: Path | None, beam: BeamConfig) -> Iterator[tuple[Path,
         found = find_annotations(given)
         yield found, found
         return
-    _need_runner(given, beam)
+    need_runner(given, beam)
     with local_copy(given) as copy:
         yield given, copy
 
@@ -72,7 +72,7 @@ def image_folder(path: Path, beam: BeamConfig) -> tuple[ImageFolder, ReadBytes |
     """
     if not is_remote(path):
         return ImageFolder(path), None
-    _need_runner(path, beam)
+    need_runner(path, beam)
     return ListedFolder(path, names_below(path), location_of(path)), read_bytes
 
 
@@ -87,7 +87,12 @@ def output_file(path: Path) -> Iterator[Path]:
         copy_file(Path(folder) / path.name, path)
 
 
-def _need_runner(path: Path, beam: BeamConfig) -> None:
+def need_runner(path: Path, beam: BeamConfig) -> None:
+    """Refuse a path of another filesystem where there is no runner.
+
+    Raises:
+        ConfigError: so it is.
+    """
     if beam.runner is None:
         raise ConfigError(
             f"{location_of(path)}: is not on this machine; expected a path of it. With --runner DirectRunner, any "

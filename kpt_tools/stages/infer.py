@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kpt_tools.annotations.formats.coco_annotator import FILE_NAME as PRE_ANNOTATIONS_NAME
+from kpt_tools.beam.files import is_remote, location_of
+from kpt_tools.config.beam import HERE, BeamConfig
 from kpt_tools.config.infer import InferConfig
 from kpt_tools.entities import Finding, Report
 from kpt_tools.errors import ConfigError
 from kpt_tools.fsio import sha256_of, staging_folder
 from kpt_tools.inference.engine import Engine
 from kpt_tools.inference.sources import VIDEO_UNREADABLE, Sources
+from kpt_tools.records.parallel import Mapper
+from kpt_tools.stages.beam_infer import (
+    Elsewhere,
+    FarImages,
+    Recipe,
+    check_for_beam,
+    detect_on_beam,
+    model_here,
+    out_here,
+    parts_told,
+)
+from kpt_tools.stages.beam_places import beam_map
 from kpt_tools.stages.engine_choice import EngineChoice, choose_engine
 from kpt_tools.stages.infer_ids import OutputIds, ids_from_annotations
 from kpt_tools.stages.infer_journal import Journal
@@ -97,6 +112,7 @@ def infer(
     engine: Engine | None = None,
     detect: DetectNamed | None = None,
     more: Mapping[str, Any] | None = None,
+    beam: BeamConfig = HERE,
 ) -> InferResult:
     """Detect in all pictures that the inputs name.
 
@@ -111,6 +127,7 @@ def infer(
         engine: the engine to use instead of loading `config.model`.
         detect: what to do with each picture in the place of the engine's `detect_batch`, where that needs its name.
         more: JSON values for run.json that decide what is found, beside `config`.
+        beam: where to detect, if not in this process; then inputs, model and outputs may be on other filesystems.
 
     Raises:
         ConfigError: no image, no model, or an output folder that belongs to something else.
@@ -118,15 +135,30 @@ def infer(
         EngineError: the model cannot be loaded or run.
         MissingDependencyError: a package that the engine or the tracker needs is not installed.
     """
+    check_for_beam(config, beam)
+    with (
+        out_here(config) as here,
+        model_here(config.model) as model,
+        beam_map(beam, config.out, parts_told(on_event)) as mapper,
+    ):
+        sources = _sources(here, mapper)
+        choice = EngineChoice.of(engine) if engine else _choice(replace(here, model=model), on_event)
+        ids = ids_from_annotations(here.annotations, choice.metadata.label_map) if here.annotations else OutputIds()
+        pre = PreAnnotations(here, choice.metadata) if here.to_coco_annotator else None
+        with Journal(here.out) as journal:
+            job = _Job(here, choice, sources, ids, pre, journal, mapper, location_of(config.out))
+            return replace(job.run(on_event, detect, more or {}), out=config.out)
+
+
+def _sources(config: InferConfig, mapper: Mapper | None) -> Sources | FarImages:
+    if is_remote(config.inputs[0]) and mapper is not None:
+        return FarImages.below(config.inputs[0])
     sources = Sources(config.inputs, exclude=config.out, max_frames=config.max_frames)
     if config.to_coco_annotator and sources.videos:
         raise ConfigError("--to-coco-annotator is for image files; leave out videos and cameras, or the option.")
-    choice = EngineChoice.of(engine) if engine else _choice(config, on_event)
-    ids = ids_from_annotations(config.annotations, choice.metadata.label_map) if config.annotations else OutputIds()
-    pre = PreAnnotations(config, choice.metadata) if config.to_coco_annotator else None
-    with Journal(config.out) as journal:
-        job = _Job(config, choice, sources, ids, pre, journal)
-        return job.run(on_event, detect, more or {})
+    if mapper is not None and sources.videos:
+        raise ConfigError("--runner is for image files; leave out videos and cameras, or --runner.")
+    return sources
 
 
 def _choice(config: InferConfig, on_event: OnEvent) -> EngineChoice:
@@ -139,10 +171,12 @@ class _Job:
 
     config: InferConfig
     choice: EngineChoice
-    sources: Sources
+    sources: Sources | FarImages
     ids: OutputIds
     pre: PreAnnotations | None
     journal: Journal
+    mapper: Mapper | None
+    out: str
 
     def run(self, on_event: OnEvent, detect: DetectNamed | None, more: Mapping[str, Any]) -> InferResult:
         """Go on with an earlier run or start anew, and keep run.json."""
@@ -167,8 +201,7 @@ class _Job:
         ):
             manifest["engine"] = choice.text
             manifest["checkpoint"] = origin.to_dict() if origin else None
-            on_event({"kind": "phase", "name": "loading the model"})
-            detector = choice.open(side_by_side=not self.sources.live and config.batch_size != 1)
+            detector = self._engine(on_event)
             if earlier is None:
                 self.journal.clear()
             else:
@@ -183,6 +216,12 @@ class _Job:
             manifest["report"] = report.to_dict()
         return result
 
+    def _engine(self, on_event: OnEvent) -> Engine:
+        if self.mapper is not None:
+            return Elsewhere(self.choice.metadata)
+        on_event({"kind": "phase", "name": "loading the model"})
+        return self.choice.open(side_by_side=not self.sources.live and self.config.batch_size != 1)
+
     def _look(
         self,
         work: Pass,
@@ -193,8 +232,11 @@ class _Job:
         detect: DetectNamed | None,
     ) -> float:
         """Go through all pictures; seconds that it took."""
-        on_event({"kind": "phase", "name": "reading what is done" if done else "reading"})
         begin = time.perf_counter()
+        if self.mapper is not None:
+            begun, done = done, self._detect_on_beam(self.mapper, outputs, done)
+            work.detected = done - begun
+        on_event({"kind": "phase", "name": "reading what is done" if done else "reading"})
         try:
             with outputs.files(scratch), _stopped_by_interrupt(self.sources.live) as stop:
                 work.run(done, on_event, detect, stop)
@@ -203,6 +245,20 @@ class _Job:
             on_event({"kind": "note", "text": text})
             raise
         return time.perf_counter() - begin
+
+    def _detect_on_beam(self, mapper: Mapper, outputs: Outputs, done: int) -> int:
+        """Bring the journal to its end: all that is left for this process is to write the other files from it."""
+        model = location_of(self.config.model) if is_remote(self.config.model) else str(self.choice.folder)
+        recipe = Recipe(model, self.choice.name, self.choice.precision, self.config, self.out)
+        found = detect_on_beam(recipe, itertools.islice(self.sources, done, None), mapper)
+        number = done
+        for image, each in zip(itertools.islice(self.sources, done, None), found, strict=True):
+            if each.prediction is None:
+                self.journal.append(outputs.row_of_lost(image, number, each.error))
+            else:
+                self.journal.append(outputs.row(image, number, each.prediction, each.findings))
+            number += 1
+        return number
 
     def _result(self, work: Pass, outputs: Outputs, total_seconds: float) -> InferResult:
         """The counts, after writing what is written at the end."""

@@ -23,6 +23,7 @@ from kpt_tools.inference.sources import SourceImage, Sources
 from kpt_tools.inference.tracking import ObjectTracker
 from kpt_tools.inference.video import DEFAULT_FPS
 from kpt_tools.machine import available_cores
+from kpt_tools.stages.beam_infer import FarImages
 from kpt_tools.stages.infer_ids import OutputIds
 from kpt_tools.stages.infer_journal import Journal
 from kpt_tools.stages.infer_pictures import Drawn, Pictures
@@ -91,15 +92,21 @@ class Outputs:
         for name in names:
             (scratch / name).replace(out / name)
 
-    def row(self, entry: _Entry, prediction: Prediction, findings: Sequence[Finding]) -> dict[str, Any]:
+    def row(
+        self, image: SourceImage, number: int, prediction: Prediction, findings: Sequence[Finding]
+    ) -> dict[str, Any]:
         """The line of predictions.jsonl about a picture."""
-        row = json_row(prediction, self.ids.image(entry.image.name, entry.number), self.ids.category)
-        if entry.image.video is not None:
-            seconds = round(entry.image.frame / entry.image.video.fps, 3)
-            row |= {"video": entry.image.video.name, "frame": entry.image.frame, "seconds": seconds}
+        row = json_row(prediction, self.ids.image(image.name, number), self.ids.category)
+        if image.video is not None:
+            seconds = round(image.frame / image.video.fps, 3)
+            row |= {"video": image.video.name, "frame": image.frame, "seconds": seconds}
         if findings:
             row["findings"] = [{"code": f.code, "severity": f.severity, "message": f.message} for f in findings]
         return row
+
+    def row_of_lost(self, image: SourceImage, number: int, message: str) -> dict[str, Any]:
+        """The line of predictions.jsonl about a picture that could not be read."""
+        return {"image_id": self.ids.image(image.name, number), "file_name": image.name, "error": message}
 
     def write(self, image: SourceImage, number: int, prediction: Prediction) -> None:
         """Put a prediction into all files but predictions.jsonl."""
@@ -133,7 +140,7 @@ class Pass:
     """
 
     def __init__(
-        self, config: InferConfig, engine: Engine, sources: Sources, outputs: Outputs, journal: Journal
+        self, config: InferConfig, engine: Engine, sources: Sources | FarImages, outputs: Outputs, journal: Journal
     ) -> None:
         """Take the parts.
 
@@ -250,8 +257,7 @@ class Pass:
         name = entry.image.name
         self.outputs.report.extend(self.outputs.ids.without_id(name))
         self.outputs.report.add(UNREADABLE, "error", message, image=name)
-        image_id = self.outputs.ids.image(name, entry.number)
-        self.journal.append({"image_id": image_id, "file_name": name, "error": message})
+        self.journal.append(self.outputs.row_of_lost(entry.image, entry.number, message))
         self._tell(entry.number)
 
     def _detect_waiting(self) -> None:
@@ -306,7 +312,7 @@ class Pass:
         self.outputs.pictures.take(number, image, found.drawn.result() if found.drawn else None)
         self.outputs.report.extend((*self.outputs.ids.without_id(image.name), *found.findings))
         self.outputs.write(image, number, found.prediction)
-        self.journal.append(self.outputs.row(found.entry, found.prediction, found.findings))
+        self.journal.append(self.outputs.row(image, number, found.prediction, found.findings))
         self._tell(number)
 
 
