@@ -2,17 +2,18 @@
 
     python benchmarks/bench_input.py [--template centernet_cpu_256_kpts] [--pictures FOLDER] [--steps 5]
 
-Three ways, each in processes of its own that take turns: the records as they are, decoded whole (before); the same
-records, JPEGs decoded no larger than the network needs (`kpt_tools.odapi.reduced_decoding`); and records made with
---max-side. For each: images per second of reading alone, of reading and decoding, and of the whole pipeline with
-augmentation and resizing; how far what the network sees is from the first way (mean absolute difference in grey
-levels, without augmentation); and the time of a step on one batch that is there already, so that one sees which of both
-is slower. Prints the machine and one JSON object as the last line.
+Four ways, each in processes of its own that take turns: the OD API's input (before); that of kpt-tools, which decodes
+large JPEGs at a fraction of their size and resizes before augmentation (after); the same with decoded pictures kept in
+memory, as kpt-tools does by itself where they fit; and the second way from records made with --max-side. For each:
+images per second of the whole pipeline with augmentation and resizing; how far what the network sees is from the first
+way (mean absolute difference in grey levels, without augmentation); and the time of a step on one batch that is there
+already, so that one sees which of both is slower. Prints the machine and one JSON object as the last line.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
@@ -26,7 +27,8 @@ from full_hd import write_annotations, write_images
 from machine import machine
 
 NOT_TIMED = 8
-WAYS = ("whole", "reduced decoding", "--max-side")
+BEFORE, AFTER, KEPT, MAX_SIDE = "OD API", "kpt-tools", "kept in memory", "--max-side"
+WAYS = (BEFORE, AFTER, KEPT, MAX_SIDE)
 
 
 def child(config: str, way: str, images: int, steps: int) -> None:
@@ -35,48 +37,42 @@ def child(config: str, way: str, images: int, steps: int) -> None:
     from kpt_tools.odapi import compat
 
     compat.activate()
-    tf = quiet_tensorflow(purpose="this benchmark")
+    quiet_tensorflow(purpose="this benchmark")
     from object_detection import inputs, model_lib_v2
-    from object_detection.builders import decoder_builder
     from object_detection.utils import config_util
 
-    from kpt_tools.odapi import reduced_decoding
+    from kpt_tools.odapi.train_parts import own_input
 
     configs = config_util.get_configs_from_pipeline_file(config)
     reader, train = configs["train_input_config"], configs["train_config"]
-    network_px = max(config_util.get_spatial_image_size(config_util.get_image_resizer_config(configs["model"])))
-    if way == "reduced decoding":
-        reduced_decoding.install(reduced_decoding.least_side(network_px))
     build_model = model_lib_v2.MODEL_BUILD_UTIL_MAP["detection_model_fn_base"]
     model = build_model(model_config=configs["model"], is_training=True, add_summaries=False)
-    pattern = list(reader.tf_record_input_reader.input_path)
-    records = tf.data.TFRecordDataset(tf.io.gfile.glob(pattern)).repeat()
-    decoder = decoder_builder.build(reader)
-    parallel = tf.data.AUTOTUNE
+
+    def batches() -> Any:
+        with contextlib.nullcontext() if way == BEFORE else own_input(configs, way == KEPT, 0.0):
+            return inputs.train_input(train, reader, configs["model"], model).repeat()
+
+    skipped = -(-images // train.batch_size) if way == KEPT else NOT_TIMED
     answer: dict[str, Any] = {
-        "read": rate(records.prefetch(parallel), images),
-        "read and decode": rate(records.map(decoder.decode, parallel).prefetch(2), images),
+        "whole pipeline": rate(batches(), max(12, images // train.batch_size), skipped) * train.batch_size,
+        "batch_size": int(train.batch_size),
     }
-    batches = inputs.train_input(train, reader, configs["model"], model)
-    answer["whole pipeline"] = rate(batches.repeat(), max(12, images // train.batch_size)) * train.batch_size
-    images_seen = [
-        model.preprocess(tf.cast(found["image"], tf.float32)[None])[0][0]
-        for found in records.map(decoder.decode).take(min(images, 20))
-    ]
+    del train.data_augmentation_options[:]
+    reader.shuffle = False
+    seen = [found["image"].numpy() for found, _ in batches().take(max(1, 16 // train.batch_size))]
     with open(f"{config}.{WAYS.index(way)}.bin", "wb") as handle:
-        for image in images_seen:
-            handle.write(image.numpy().astype("float32").tobytes())
-    answer["range"] = float(tf.reduce_max(images_seen[0]) - tf.reduce_min(images_seen[0]))
-    answer["batch_size"] = int(train.batch_size)
+        for image in seen:
+            handle.write(image.astype("float32").tobytes())
+    answer["range"] = float(seen[0].max() - seen[0].min())
     if steps:
         answer["step_s"] = step_time(config, steps)
     print(json.dumps(answer))
 
 
-def rate(dataset: Any, count: int) -> float:
+def rate(dataset: Any, count: int, skipped: int) -> float:
     """Elements per second, after some that are not counted: as many as may have been fetched ahead."""
     elements = iter(dataset)
-    for _ in range(min(NOT_TIMED, count)):
+    for _ in range(skipped):
         next(elements)
     begin = time.perf_counter()
     for _ in range(count):
@@ -109,7 +105,7 @@ def prepare(options: argparse.Namespace, work: Path) -> dict[str, Path]:
     write_images(work / "images", options.count, (width, height), options.kilobytes, options.pictures)
     write_annotations(work / "annotations.json", options.count, (width, height))
     configs = {}
-    for way, max_side in zip(WAYS, (None, None, options.max_side), strict=True):
+    for way, max_side in zip(WAYS, (None, None, None, options.max_side), strict=True):
         out, config = work / way.strip("-").replace(" ", "_"), work / f"{WAYS.index(way)}.config"
         make_tfrecord(
             MakeTfrecordConfig(work / "annotations.json", work / "images", out, out / "label_map.pbtxt",
@@ -166,8 +162,8 @@ def main() -> None:
 
 def row_of(way: str, found: list[dict[str, Any]], noise: float) -> dict[str, Any]:
     """Medians of one way, and which of input and step is slower."""
-    names = ("read", "read and decode", "whole pipeline")
-    row: dict[str, Any] = {"way": way, **{name: statistics.median(each[name] for each in found) for name in names}}
+    row: dict[str, Any] = {"way": way}
+    row["whole pipeline"] = statistics.median(each["whole pipeline"] for each in found)
     row["difference_of_255"] = round(255 * noise / found[0]["range"], 2)
     if "step_s" in found[0]:
         row["step_s"] = statistics.median(each["step_s"] for each in found)

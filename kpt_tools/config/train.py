@@ -33,6 +33,8 @@ class TrainConfig:
         workers: "host:port" of each process that trains this model together with others, worker 0 first; none: this
             process alone. All are started with the same settings and files.
         worker_index: which of them this one is.
+        rotation: turn training pictures by up to so many degrees, and zoom them a little; 0: leave them; None: 45 if
+            objects lie at any angle (``random_rotation90`` in the pipeline.config), else 15.
         overfit_one_batch: instead of training, see whether the model can learn one batch by heart.
     """
 
@@ -51,4 +53,5 @@ class TrainConfig:
     ema: float = 0.0
     workers: tuple[str, ...] = ()
     worker_index: int | None = None
+    rotation: float | None = None
     overfit_one_batch: bool = False

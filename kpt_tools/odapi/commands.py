@@ -23,6 +23,7 @@ def train_command(
     keep_decoded: bool = False,
     workers: Sequence[str] = (),
     worker_index: int = 0,
+    degrees: float = 0.0,
 ) -> list[str]:
     """`model_main_tf2` through the compatibility layer, with our own flags."""
     together = [f"--kpt_workers={','.join(workers)}", f"--kpt_worker_index={worker_index}"] if workers else []
@@ -40,6 +41,7 @@ def train_command(
         f"--kpt_validate_every={validate_every}",
         f"--kpt_one_batch={str(one_batch).lower()}",
         f"--kpt_keep_decoded={str(keep_decoded).lower()}",
+        f"--kpt_rotation={degrees}",
         *together,
     )
 

@@ -2,7 +2,8 @@
 
 The OD API augments pictures at their full size and resizes them at the end. Here they are resized once they are
 decoded, by the model's own resizer, so that each network input has the same pixels; and where all of them fit into a
-little memory they are kept, so that they are decoded once and not once per epoch.
+little memory they are kept, so that they are decoded once and not once per epoch. Where they do not, large JPEGs are
+decoded at a fraction of their size (`reduced_decoding`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kpt_tools.odapi import reduced_decoding, rotation
 from kpt_tools.odapi.pipeline_config import Message
 
 KEPT_SHUFFLED = 512
@@ -36,12 +38,17 @@ _SEQUENCES = 2
 """TF_SEQUENCE_EXAMPLE of the readers' ``input_type``."""
 
 Resize = Callable[[Any], Any]
+Decode = Callable[[Any], Any]
+
+
+def augmentations(train_config: Message) -> frozenset[str]:
+    """The names of the OD API's augmentations."""
+    return frozenset(option.WhichOneof("preprocessing_step") for option in train_config.data_augmentation_options)
 
 
 def scale_of(train_config: Message) -> int:
     """How many times the network's input early resized pictures are, for what augmentation does to them."""
-    steps = {option.WhichOneof("preprocessing_step") for option in train_config.data_augmentation_options}
-    return 1 if steps <= _COMMUTING else 2
+    return 1 if augmentations(train_config) <= _COMMUTING else 2
 
 
 def resized_hw(resizer: Message, scale: int) -> tuple[int, int] | None:
@@ -97,17 +104,22 @@ def early_resize(resizer: Message, scale: int) -> Resize | None:
     return shrink
 
 
-def dataset_builder(resizer: Message, train_config: Message, *, keep_decoded: bool) -> Callable[..., Any]:
+def dataset_builder(
+    resizer: Message, train_config: Message, *, keep_decoded: bool, degrees: float = 0.0
+) -> Callable[..., Any]:
     """What `object_detection.inputs.train_input` is to use in place of `dataset_builder.build`.
 
     Args:
         resizer: the model's image_resizer.
         train_config: with the augmentations.
         keep_decoded: all pictures fit into memory, decoded and resized.
+        degrees: pictures are turned by up to so many before the OD API's own augmentation, and zoomed unless that
+            crops.
     """
     from object_detection.builders import dataset_builder as theirs
 
-    shrink = early_resize(resizer, scale_of(train_config))
+    scale = scale_of(train_config)
+    limit, shrink = resized_hw(resizer, scale), early_resize(resizer, scale)
 
     def build(
         reader: Message,
@@ -116,13 +128,19 @@ def dataset_builder(resizer: Message, train_config: Message, *, keep_decoded: bo
         input_context: Any = None,
         reduce_to_frame_fn: Any = None,
     ) -> Any:
-        if shrink is None or batch_size is None or _is_special(reader):
-            return theirs.build(reader, batch_size, transform_input_data_fn, input_context, reduce_to_frame_fn)
+        transform = _turning(transform_input_data_fn, degrees, zoom=scale == 1) if degrees else transform_input_data_fn
+        if limit is None or shrink is None or batch_size is None or _is_special(reader):
+            return theirs.build(reader, batch_size, transform, input_context, reduce_to_frame_fn)
         if input_context is not None:
             batch_size = input_context.get_per_replica_batch_size(batch_size)
-        return _dataset(reader, batch_size, transform_input_data_fn, shrink, keep_decoded)
+        decode = _decode(reader, shrink, None if keep_decoded else max(limit))
+        return _dataset(reader, batch_size, transform, decode, keep_decoded)
 
     return build
+
+
+def _turning(transform: Callable[[Any], Any], degrees: float, *, zoom: bool) -> Callable[[Any], Any]:
+    return lambda tensors: transform(rotation.rotate(tensors, degrees, zoom=zoom))
 
 
 def _is_special(reader: Message) -> bool:
@@ -141,20 +159,34 @@ def _is_special(reader: Message) -> bool:
     )
 
 
-def _dataset(reader: Message, batch_size: int, transform: Any, shrink: Resize, keep_decoded: bool) -> Any:
-    import tensorflow as tf
-    from object_detection.builders import dataset_builder as theirs
+def _decode(reader: Message, shrink: Resize, least_px: int | None) -> Decode:
+    """What makes tensors of a record, with a picture that is small enough.
+
+    Args:
+        reader: what to read.
+        shrink: makes pictures small.
+        least_px: JPEGs may be decoded at a fraction of their size, if their longer side stays twice that; None: not.
+    """
     from object_detection.builders import decoder_builder
     from object_detection.core import standard_fields
 
     decoder = decoder_builder.build(reader)
-    files = sorted({name for pattern in reader.tf_record_input_reader.input_path for name in tf.io.gfile.glob(pattern)})
+    if least_px is not None:
+        reduced_decoding.reduce(decoder, reduced_decoding.least_side(least_px))
 
     def decode(record: Any) -> Any:
         tensors = decoder.decode(record)
         image = standard_fields.InputDataFields.image
         return {**tensors, image: shrink(tensors[image])}
 
+    return decode
+
+
+def _dataset(reader: Message, batch_size: int, transform: Any, decode: Decode, keep_decoded: bool) -> Any:
+    import tensorflow as tf
+    from object_detection.builders import dataset_builder as theirs
+
+    files = sorted({name for pattern in reader.tf_record_input_reader.input_path for name in tf.io.gfile.glob(pattern)})
     if keep_decoded:
         pictures = tf.data.TFRecordDataset(files)
         pictures = pictures.shuffle(reader.shuffle_buffer_size) if reader.shuffle else pictures

@@ -55,6 +55,7 @@ class LoopOptions:
         one_batch: train on the first batch only, again and again.
         keep_decoded: decode the training pictures once and keep them in memory.
         worker_index: which of several workers this is.
+        degrees: turn pictures by up to so many.
     """
 
     seed: int | None = None
@@ -65,6 +66,7 @@ class LoopOptions:
     one_batch: bool = False
     keep_decoded: bool = False
     worker_index: int = 0
+    degrees: float = 0.0
 
 
 def train_loop(
@@ -98,6 +100,7 @@ def train_loop(
         use_tpu,
         one_batch=options.one_batch,
         keep_decoded=options.keep_decoded,
+        degrees=options.degrees,
     )
     steps = train_steps or int(parts.train_config.num_steps)
     events.emit("batch_norm", **batch_norm.fit_momentum(parts.model, steps))

@@ -54,10 +54,12 @@ def build(
     *,
     one_batch: bool = False,
     keep_decoded: bool = False,
+    degrees: float = 0.0,
 ) -> Parts:
     """Build everything that `model_lib_v2.train_loop` would, in the same way.
 
-    With `one_batch`, the input is its first batch again and again; with `keep_decoded`, pictures are decoded once.
+    With `one_batch`, the input is its first batch again and again; with `keep_decoded`, pictures are decoded once; with
+    `degrees`, they are turned by up to so many.
     """
     import tensorflow as tf
     from object_detection import inputs, model_lib_v2
@@ -80,7 +82,7 @@ def build(
         def batches_for(context: Any) -> Any:
             # Each worker reads all records, in its own order: there may be fewer shards than workers.
             input_context = tf.distribute.InputContext(num_replicas_in_sync=context.num_replicas_in_sync)
-            with _own_dataset_builder(configs, keep_decoded):
+            with own_input(configs, keep_decoded, degrees):
                 batches = inputs.train_input(
                     train_config=train_config,
                     train_input_config=configs["train_input_config"],
@@ -115,13 +117,13 @@ def build(
 
 
 @contextlib.contextmanager
-def _own_dataset_builder(configs: Any, keep_decoded: bool) -> Iterator[None]:
+def own_input(configs: Any, keep_decoded: bool, degrees: float) -> Iterator[None]:
     """`object_detection.inputs` uses `kpt_tools.odapi.train_input` inside the block."""
     from object_detection import inputs
     from object_detection.utils import config_util
 
     resizer = config_util.get_image_resizer_config(configs["model"])
-    own = train_input.dataset_builder(resizer, configs["train_config"], keep_decoded=keep_decoded)
+    own = train_input.dataset_builder(resizer, configs["train_config"], keep_decoded=keep_decoded, degrees=degrees)
     theirs = inputs.INPUT_BUILDER_UTIL_MAP["dataset_build"]
     inputs.INPUT_BUILDER_UTIL_MAP["dataset_build"] = own
     try:

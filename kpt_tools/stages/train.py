@@ -20,7 +20,9 @@ from kpt_tools.odapi import (
     commands,
     pipeline_config,
     precision,
+    rotation,
     run_config,
+    train_input,
     transfer,
     transfer_names,
     transfer_plan,
@@ -183,6 +185,8 @@ def _precision(config: TrainConfig, before: checkpoints.CheckpointFile | None) -
 
 
 def _check_settings(config: TrainConfig) -> None:
+    if config.rotation is not None and not 0.0 <= config.rotation <= 180.0:
+        raise ConfigError(f"--rotation {config.rotation:g}; expected degrees from 0 to 180.")
     check_workers(config)
     if config.precision not in precision.CHOICES:
         raise ConfigError(f"--precision '{config.precision}'; expected one of {', '.join(precision.CHOICES)}.")
@@ -276,7 +280,14 @@ def _run(
     kept = kept_bytes(resolved, run_config.inputs_of(resolved, str(config.config)).train_records, steps, free_memory())
     if kept:
         on_event({"kind": "kept", "bytes": kept})
-    command = _command(config, steps, every, chosen_precision=chosen_precision, keep_decoded=kept > 0)
+    command = _command(
+        config,
+        steps,
+        every,
+        chosen_precision=chosen_precision,
+        keep_decoded=kept > 0,
+        degrees=_degrees(config, resolved),
+    )
     supervisor = Supervisor(
         config.run, resolved, command, validator, progress, on_event, lock, alone=not config.workers
     )
@@ -306,8 +317,14 @@ def _run(
     )
 
 
+def _degrees(config: TrainConfig, resolved: Message) -> float:
+    if config.rotation is not None:
+        return config.rotation
+    return rotation.default_degrees(train_input.augmentations(resolved.train_config))
+
+
 def _command(
-    config: TrainConfig, steps: int, validate_every: int, *, chosen_precision: str, keep_decoded: bool
+    config: TrainConfig, steps: int, validate_every: int, *, chosen_precision: str, keep_decoded: bool, degrees: float
 ) -> list[str]:
     return commands.train_command(
         config.run / CONFIG_NAME,
@@ -323,6 +340,7 @@ def _command(
         keep_decoded=keep_decoded,
         workers=config.workers,
         worker_index=config.worker_index or 0,
+        degrees=degrees,
     )
 
 

@@ -215,7 +215,7 @@ def test_command(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "[red]pliers: 5 keypoints" in out
     assert "right_handle <-> left_handle" in out
-    assert "set train_config.batch_size: 8 -> 2" in out
+    assert "set train_config.batch_size: 4 -> 2" in out
     assert "Wrote pipeline.config. Next: kpt-tools train pipeline.config" in out
 
 

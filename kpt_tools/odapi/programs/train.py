@@ -27,9 +27,8 @@ def main() -> None:
     flags.DEFINE_integer("kpt_validate_every", 0, "Look at each so-many-th validation picture; 0: at none.")
     flags.DEFINE_integer("kpt_validated_step", 0, "The last step that was validated, for a run that is resumed.")
     flags.DEFINE_boolean("kpt_one_batch", False, "Train on the first batch only.")
-
     flags.DEFINE_boolean("kpt_keep_decoded", False, "Decode the training pictures once and keep them in memory.")
-
+    flags.DEFINE_float("kpt_rotation", 0.0, "Turn pictures by up to so many degrees.")
     flags.DEFINE_list("kpt_workers", [], "host:port of each worker, worker 0 first; empty: this process alone.")
     flags.DEFINE_integer("kpt_worker_index", 0, "Which of the workers this is.")
 
@@ -48,6 +47,7 @@ def main() -> None:
             one_batch=flags.FLAGS.kpt_one_batch,
             keep_decoded=flags.FLAGS.kpt_keep_decoded,
             worker_index=flags.FLAGS.kpt_worker_index,
+            degrees=flags.FLAGS.kpt_rotation,
         )
         model_lib_v2.train_loop = functools.partial(train_loop.train_loop, options=options)
         model_main_tf2.main(argv)
