@@ -52,7 +52,7 @@ def rotate(tensors: dict[str, Any], degrees: float, *, zoom: bool = True) -> dic
     angles, zooms = tf.concat([angles, [0.0]], 0), tf.concat([zooms, [1.0]], 0)  # the last one always fits
     matrices = _matrices(angles, zooms)
     points = tensors.get(Fields.groundtruth_keypoints)
-    boxes = tf.map_fn(lambda matrix: _boxes(tensors[Fields.groundtruth_boxes], points, matrix, size), matrices)
+    boxes = _boxes(tensors[Fields.groundtruth_boxes], points, matrices, size)
     fits = tf.concat([_fits(boxes)[:-1], [True]], 0)
     chosen = tf.argmax(tf.cast(fits, tf.int32))
     matrix = matrices[chosen]
@@ -63,7 +63,7 @@ def rotate(tensors: dict[str, Any], degrees: float, *, zoom: bool = True) -> dic
     if Fields.groundtruth_area in tensors:
         found[Fields.groundtruth_area] = tensors[Fields.groundtruth_area] * tf.square(zooms[chosen])
     if points is not None:
-        moved = _points(points, matrix, size)
+        moved = _points(points, matrix[tf.newaxis, tf.newaxis], size)
         inside = tf.reduce_all((moved >= 0.0) & (moved <= 1.0), axis=-1)
         found[Fields.groundtruth_keypoints] = tf.where(inside[..., tf.newaxis], moved, float("nan"))
         visible = tensors[Fields.groundtruth_keypoint_visibilities]
@@ -79,42 +79,50 @@ def _matrices(angles: Any, zooms: Any) -> Any:
     return tf.stack([tf.stack([cos, sin], -1), tf.stack([-sin, cos], -1)], -2)
 
 
+def _product(matrix: Any, vectors: Any) -> Any:
+    """[..., 2, 2] times [..., 2], broadcast; for so little work `tf.einsum` and `tf.linalg` take far longer."""
+    import tensorflow as tf
+
+    first, second = vectors[..., 0], vectors[..., 1]
+    return tf.stack([matrix[..., row, 0] * first + matrix[..., row, 1] * second for row in (0, 1)], axis=-1)
+
+
 def _points(points: Any, matrix: Any, size: Any) -> Any:
+    return _product(matrix, (points - 0.5) * size) / size + 0.5
+
+
+def _boxes(boxes: Any, points: Any, matrices: Any, size: Any) -> Any:
+    """The boxes of the turned objects for each of [D, 2, 2], [D, N, 4]; they may reach out of the picture."""
     import tensorflow as tf
 
-    return tf.einsum("...i,ji->...j", (points - 0.5) * size, matrix) / size + 0.5
-
-
-def _boxes(boxes: Any, points: Any, matrix: Any, size: Any) -> Any:
-    """The boxes of the turned objects, [N, 4]; they may reach out of the picture."""
-    import tensorflow as tf
-
-    ellipses = _boxes_of_ellipses(boxes, matrix, size)
+    ellipses = _boxes_of_ellipses(boxes, matrices[:, tf.newaxis], size)
     if points is None:
         return ellipses
-    from_points, usable = _boxes_of_points(boxes, points, matrix, size)
+    from_points, usable = _boxes_of_points(boxes, points, matrices[:, tf.newaxis], size)
     return tf.where(usable[:, tf.newaxis], from_points, ellipses)
 
 
 def _boxes_of_points(boxes: Any, points: Any, matrix: Any, size: Any) -> tuple[Any, Any]:
-    """The extents of the turned keypoints with margins, [N, 4]; and where that is to be used, [N]."""
+    """The extents of the turned keypoints with margins, [D, N, 4]; and where that is to be used, [N]."""
     import tensorflow as tf
 
     lows, highs = boxes[:, :2] * size, boxes[:, 2:] * size
     low, high = _extent(points * size)
-    new_low, new_high = _extent(_points(points, matrix, size) * size)
+    new_low, new_high = _extent(_points(points, matrix[:, :, tf.newaxis], size) * size)
     below, above = low - lows, highs - high
     longer, new_longer = (tf.reduce_max(b - a, axis=-1, keepdims=True) for a, b in ((low, high), (new_low, new_high)))
-    zoom = tf.sqrt(tf.linalg.det(matrix))
-    shares = tf.square(matrix / zoom)  # of each old axis in each new one
+    square = tf.square(matrix)
+    zoom = tf.sqrt(tf.reduce_sum(square[..., 0, :], axis=-1, keepdims=True))
+    shares = square / zoom[..., tf.newaxis]  # of each old axis in each new one, zoomed
     ahead = tf.cast(matrix > 0.0, tf.float32)  # whether the axes point to the same side
-    to_low = tf.einsum("ji,nji->nj", shares, below[:, tf.newaxis] * ahead + above[:, tf.newaxis] * (1.0 - ahead))
-    to_high = tf.einsum("ji,nji->nj", shares, above[:, tf.newaxis] * ahead + below[:, tf.newaxis] * (1.0 - ahead))
+    below_, above_ = below[:, tf.newaxis], above[:, tf.newaxis]
+    to_low = tf.reduce_sum(shares * (below_ * ahead + above_ * (1.0 - ahead)), axis=-1)
+    to_high = tf.reduce_sum(shares * (above_ * ahead + below_ * (1.0 - ahead)), axis=-1)
     margins = tf.concat([below, above], axis=-1)
     spread = tf.reduce_max(margins, axis=-1, keepdims=True) - tf.reduce_min(margins, axis=-1, keepdims=True)
     derived = spread < _SAME_MARGINS * longer
     same = tf.reduce_mean(margins, axis=-1, keepdims=True) * new_longer / tf.maximum(longer, 1e-3)
-    to_low, to_high = tf.where(derived, same, zoom * to_low), tf.where(derived, same, zoom * to_high)
+    to_low, to_high = tf.where(derived, same, to_low), tf.where(derived, same, to_high)
     count = tf.reduce_sum(tf.cast(tf.reduce_all(tf.math.is_finite(points), axis=-1), tf.int32), axis=-1)
     spans = longer[:, 0] >= _LEAST_EXTENT * tf.reduce_max(highs - lows, axis=-1)
     found = tf.concat([(new_low - to_low) / size, (new_high + to_high) / size], axis=-1)
@@ -122,13 +130,13 @@ def _boxes_of_points(boxes: Any, points: Any, matrix: Any, size: Any) -> tuple[A
 
 
 def _extent(points: Any) -> tuple[Any, Any]:
-    """Least and greatest y and x of [N, K, 2] points, NaN left out; without any, 0."""
+    """Least and greatest y and x of [..., N, K, 2] points, NaN left out; without any, 0."""
     import tensorflow as tf
 
     known = tf.math.is_finite(points)
-    some = tf.reduce_any(known, axis=1)
-    low = tf.reduce_min(tf.where(known, points, points.dtype.max), axis=1)
-    high = tf.reduce_max(tf.where(known, points, points.dtype.min), axis=1)
+    some = tf.reduce_any(known, axis=-2)
+    low = tf.reduce_min(tf.where(known, points, points.dtype.max), axis=-2)
+    high = tf.reduce_max(tf.where(known, points, points.dtype.min), axis=-2)
     return tf.where(some, low, 0.0), tf.where(some, high, 0.0)
 
 
@@ -137,7 +145,7 @@ def _boxes_of_ellipses(boxes: Any, matrix: Any, size: Any) -> Any:
 
     centres = _points((boxes[:, :2] + boxes[:, 2:]) / 2, matrix, size)
     half = (boxes[:, 2:] - boxes[:, :2]) / 2 * size
-    reach = tf.sqrt(tf.einsum("ni,ji->nj", tf.square(half), tf.square(matrix))) / size
+    reach = tf.sqrt(_product(tf.square(matrix), tf.square(half))) / size
     return tf.concat([centres - reach, centres + reach], axis=-1)
 
 
@@ -156,9 +164,9 @@ def _picture(image: Any, matrix: Any, size: Any) -> Any:
     """The turned picture; what was outside is black."""
     import tensorflow as tf
 
-    back = tf.linalg.inv(matrix)  # from the place in the new picture to that in the old
+    back = tf.transpose(matrix) / tf.reduce_sum(tf.square(matrix[0]))  # from the new picture to the old
     centre = (size - 1.0) / 2.0
-    shift = centre - tf.linalg.matvec(back, centre)
+    shift = centre - _product(back, centre)
     transform = tf.stack([back[1, 1], back[1, 0], shift[1], back[0, 1], back[0, 0], shift[0], 0.0, 0.0])
     turned = tf.raw_ops.ImageProjectiveTransformV3(
         images=tf.cast(image, tf.float32)[tf.newaxis],

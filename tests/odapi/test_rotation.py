@@ -107,12 +107,13 @@ def test_an_ellipse_is_turned_not_its_box() -> None:
     from kpt_tools.odapi import rotation
 
     size = tf.constant([100.0, 100.0])
-    (quarter, eighth) = rotation._matrices(tf.constant([np.pi / 2, np.pi / 4], tf.float32), tf.ones(2))
+    matrices = rotation._matrices(tf.constant([np.pi / 2, np.pi / 4], tf.float32), tf.ones(2))
     box = tf.constant([[0.4, 0.2, 0.6, 0.8]])
-    np.testing.assert_allclose(rotation._boxes(box, None, quarter, size), [[0.2, 0.4, 0.8, 0.6]], atol=1e-6)
+    quarter, eighth = rotation._boxes(box, None, matrices, size)
+    np.testing.assert_allclose(quarter, [[0.2, 0.4, 0.8, 0.6]], atol=1e-6)
     reach = np.sqrt((0.1**2 + 0.3**2) / 2)
     expected = [[0.5 - reach, 0.5 - reach, 0.5 + reach, 0.5 + reach]]
-    np.testing.assert_allclose(rotation._boxes(box, None, eighth, size), expected, atol=1e-6)
+    np.testing.assert_allclose(eighth, expected, atol=1e-6)
 
 
 def test_boxes_from_keypoints_are_made_from_the_turned_keypoints() -> None:
@@ -130,11 +131,11 @@ def test_boxes_from_keypoints_are_made_from_the_turned_keypoints() -> None:
     points = np.array([[30.0, 20.0], [50.0, 70.0], [45.0, 40.0], [np.nan, np.nan]])
     size = tf.constant([100.0, 100.0])
     for angle in (0.3, 2.0, -1.2):
-        matrix = rotation._matrices(tf.constant([angle], tf.float32), tf.constant([1.1]))[0]
-        moved = (points - 50) @ matrix.numpy().T + 50
+        matrices = rotation._matrices(tf.constant([angle], tf.float32), tf.constant([1.1]))
+        moved = (points - 50) @ matrices[0].numpy().T + 50
         before = tf.constant(box_of(points, 0.15)[np.newaxis], tf.float32)
-        found = rotation._boxes(before, tf.constant(points[np.newaxis] / 100, tf.float32), matrix, size)
-        np.testing.assert_allclose(found, [box_of(moved, 0.15)], atol=1e-5)
+        found = rotation._boxes(before, tf.constant(points[np.newaxis] / 100, tf.float32), matrices, size)
+        np.testing.assert_allclose(found[0], [box_of(moved, 0.15)], atol=1e-5)
 
 
 def test_margins_of_drawn_boxes_turn_with_the_object() -> None:
@@ -146,12 +147,12 @@ def test_margins_of_drawn_boxes_turn_with_the_object() -> None:
     size = tf.constant([100.0, 100.0])
     points = tf.constant([[[0.4, 0.3], [0.6, 0.7], [0.5, 0.5]]])
     box = tf.constant([[0.35, 0.29, 0.62, 0.77]])  # margins: 5 above, 1 left, 2 below, 7 right
-    (still, quarter) = rotation._matrices(tf.constant([0.0, np.pi / 2], tf.float32), tf.ones(2))
-    np.testing.assert_allclose(rotation._boxes(box, points, still, size), box, atol=1e-6)
+    matrices = rotation._matrices(tf.constant([0.0, np.pi / 2], tf.float32), tf.ones(2))
+    still, quarter = rotation._boxes(box, points, matrices, size)
+    np.testing.assert_allclose(still, box, atol=1e-6)
     # What was right is now at the top or bottom, as the points say.
-    moved = rotation._points(tf.constant([[[0.35, 0.29], [0.62, 0.77]]]), quarter, size).numpy()[0]
+    moved = rotation._points(tf.constant([[[0.35, 0.29], [0.62, 0.77]]]), matrices[1], size).numpy()[0]
     expected = np.concatenate([moved.min(axis=0), moved.max(axis=0)])
-    np.testing.assert_allclose(rotation._boxes(box, points, quarter, size), [expected], atol=1e-6)
+    np.testing.assert_allclose(quarter, [expected], atol=1e-6)
     two = tf.constant([[[0.4, 0.3], [0.6, 0.7], [np.nan, np.nan]]])
-    ellipse = rotation._boxes(box, None, quarter, size)
-    np.testing.assert_allclose(rotation._boxes(box, two, quarter, size), ellipse)
+    np.testing.assert_allclose(rotation._boxes(box, two, matrices, size), rotation._boxes(box, None, matrices, size))
