@@ -41,7 +41,7 @@ from kpt_tools.stages.make_tfrecord import make_tfrecord
 from kpt_tools.stages.train import RESULTS_NAME
 
 SIGMA = 0.05
-CALIBRATION_STEPS = 60
+CALIBRATION_STEPS = 200
 SAFETY = 0.97
 """Share of the time that the planned steps may fill: two runs of the same steps differ by some per cent."""
 YOLO_SCRIPT = Path(__file__).with_name("yolo_pose.py")
@@ -65,11 +65,12 @@ def main() -> None:
     options = parse(None)
     options.out.mkdir(parents=True, exist_ok=True)
     truth = prepare(options)
+    steps = options.steps or steps_that_fit(options)
     scores = []
     for seed in options.seeds:
         for side in ("yolo", "kpt-tools"):
             if side == "kpt-tools":
-                scores.append(ours(options, truth, seed))
+                scores.append(ours(options, truth, steps, seed))
             elif options.yolo_python:
                 scores.append(yolo(options, truth, seed))
             else:
@@ -95,7 +96,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--val", type=float, default=0.2)
     parser.add_argument("--budget", type=float, default=520.0, help="seconds of training for each side")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--template", default=MakeConfigConfig.template)
+    parser.add_argument("--template", default="centernet_cpu_256_kpts")
     parser.add_argument("--any-orientation", action="store_true", help="as in make-config; YOLO gets flipud 0.5")
     parser.add_argument("--batch-size", type=int, help="of kpt-tools; default: the template's")
     parser.add_argument("--learning-rate", type=float, help="of kpt-tools; default: make-config's")
@@ -136,10 +137,9 @@ def prepare(options: argparse.Namespace) -> Path:
     return records / "val.json"
 
 
-def ours(options: argparse.Namespace, truth: Path, seed: int) -> Score:
+def ours(options: argparse.Namespace, truth: Path, steps: int, seed: int) -> Score:
     """Render, train, export and detect with kpt-tools' own commands."""
     folder: Path = options.out / f"kpt_tools_{seed}"
-    steps = options.steps or steps_that_fit(options)
     seconds = train(options, folder, steps, seed)
     out = folder / "eval"
     kpt_tools("eval", folder / "run", "--out", out, "--no-report", log=folder / "eval.log")
