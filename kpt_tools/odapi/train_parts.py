@@ -62,7 +62,7 @@ def build(
     `degrees`, they are turned by up to so many.
     """
     import tensorflow as tf
-    from object_detection import inputs, model_lib_v2
+    from object_detection import model_lib_v2
     from object_detection.builders import optimizer_builder
     from object_detection.utils import config_util
 
@@ -80,16 +80,8 @@ def build(
             fast_gradients.install(model)
 
         def batches_for(context: Any) -> Any:
-            # Each worker reads all records, in its own order: there may be fewer shards than workers.
-            input_context = tf.distribute.InputContext(num_replicas_in_sync=context.num_replicas_in_sync)
             with own_input(configs, keep_decoded, degrees):
-                batches = inputs.train_input(
-                    train_config=train_config,
-                    train_input_config=configs["train_input_config"],
-                    model_config=configs["model"],
-                    model=model,
-                    input_context=input_context,
-                )
+                batches = _batches(configs, model, context)
             return (batches.take(1).cache() if one_batch else batches).repeat()
 
         without_autograph = tf.autograph.experimental.do_not_convert(batches_for)
@@ -113,6 +105,20 @@ def build(
         eval_records=tuple(
             path for reader in configs["eval_input_configs"] for path in reader.tf_record_input_reader.input_path
         ),
+    )
+
+
+def _batches(configs: Any, model: Any, context: Any) -> Any:
+    """The OD API's training input. Each worker reads all records, in its own order: there may be fewer than workers."""
+    import tensorflow as tf
+    from object_detection import inputs
+
+    return inputs.train_input(
+        train_config=configs["train_config"],
+        train_input_config=configs["train_input_config"],
+        model_config=configs["model"],
+        model=model,
+        input_context=tf.distribute.InputContext(num_replicas_in_sync=context.num_replicas_in_sync),
     )
 
 
