@@ -151,25 +151,21 @@ def check_for_beam(config: InferConfig, beam: BeamConfig) -> None:
 
 @contextlib.contextmanager
 def model_here(model: Path) -> Iterator[Path]:
-    """An exported folder on this machine: itself, or a copy for the time of the block."""
+    """An exported folder on this machine: itself, or a copy for the time of the block.
+
+    Raises:
+        ConfigError: there is none at an address of another filesystem.
+    """
     if not is_remote(model):
         yield model
         return
     with tempfile.TemporaryDirectory(prefix="kpt-tools-") as folder:
-        copy_model(str(model), Path(folder))
+        for name in names_below(model):
+            target = Path(folder) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with local_copy(model / name) as copy:
+                copy.replace(target)
         yield Path(folder)
-
-
-def copy_model(address: str, folder: Path) -> None:
-    """Copy an exported folder from another filesystem.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    for name in names_below(address):
-        with local_copy(Path(f"{location_of(address)}/{name}")) as copy:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            copy.replace(folder / name)
 
 
 @contextlib.contextmanager
@@ -228,16 +224,16 @@ def _detect(recipe: Recipe, image: SourceImage) -> FoundOnBeam:
         engine, lock = _engine_of(recipe)
         with lock:
             raw = engine.detect(rgb)
-    except KptToolsError as exc:
+        prediction, findings = decode(
+            raw,
+            engine.metadata,
+            image=image.name,
+            size_wh=(rgb.shape[1], rgb.shape[0]),
+            min_score=recipe.config.min_score,
+            max_detections=recipe.config.max_detections,
+        )
+    except KptToolsError as exc:  # it is the model's fault, not the picture's
         return FoundOnBeam(engine_error=str(exc))
-    prediction, findings = decode(
-        raw,
-        engine.metadata,
-        image=image.name,
-        size_wh=(rgb.shape[1], rgb.shape[0]),
-        min_score=recipe.config.min_score,
-        max_detections=recipe.config.max_detections,
-    )
     prediction = rounded(prediction)
     if not recipe.config.no_images:
         _draw(recipe, engine.metadata, rgb, prediction)

@@ -20,7 +20,7 @@ from kpt_tools.config.export import ONNX, file_of
 from kpt_tools.config.infer import InferConfig
 from kpt_tools.config.model_metadata import write_metadata
 from kpt_tools.config.network_input import NetworkInput, write_network_input
-from kpt_tools.errors import ConfigError, EngineError
+from kpt_tools.errors import ConfigError, DataError, EngineError
 from kpt_tools.pipeline.label_map import format_label_map
 from kpt_tools.stages.infer import InferResult, infer
 
@@ -107,6 +107,19 @@ def test_a_model_that_no_worker_can_run_ends_the_job(tmp_path: Path) -> None:
     given = str(images(tmp_path / "images")), str(model(tmp_path / "model"))
     (tmp_path / "model" / file_of(ONNX)).write_bytes(b"not a model")
     with pytest.raises(EngineError, match=r"A worker of Beam cannot run the model: .*cannot load it"):
+        detect(*given, str(tmp_path / "beam"), DIRECT)
+
+
+@needs_beam
+def test_a_model_that_does_not_fit_its_description_ends_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unfit(*arrays: Any, **settings: Any) -> Any:
+        raise DataError("The model found class 7.")
+
+    given = str(images(tmp_path / "images")), str(model(tmp_path / "model"))
+    monkeypatch.setattr("kpt_tools.stages.beam_infer.decode", unfit)
+    with pytest.raises(EngineError, match=r"A worker of Beam cannot run the model: The model found class 7\."):
         detect(*given, str(tmp_path / "beam"), DIRECT)
 
 
