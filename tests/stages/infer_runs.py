@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RedPatchEngine
+from red_patch import RedPatchEngine
 
 from kpt_tools.config.infer import InferConfig
 from kpt_tools.stages.infer import infer

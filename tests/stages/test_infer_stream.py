@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RedPatchEngine
 from infer_runs import RESULTS, Recorder, config, interrupted, lines, patch, pictures, results
 from PIL import Image
+from red_patch import RedPatchEngine
 
 from kpt_tools.config.infer import InferConfig
 from kpt_tools.errors import ConfigError, EngineError
@@ -119,7 +119,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from conftest import RedPatchEngine
+from red_patch import RedPatchEngine
 from kpt_tools.config.infer import InferConfig
 from kpt_tools.stages.infer import infer
 
@@ -135,7 +135,7 @@ infer(InferConfig(inputs=(sys.argv[1],), out=Path(sys.argv[2]), workers=1, conta
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="a kill of Unix")
 def test_going_on_after_a_kill(images: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    arguments = [sys.executable, "-c", KILLED, str(images), str(out), str(Path(__file__).parent)]
+    arguments = [sys.executable, "-c", KILLED, str(images), str(out), str(Path(__file__).parents[1])]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
         while not (out / JOURNAL_NAME).is_file() or (out / JOURNAL_NAME).read_bytes().count(b"\n") < 3:

@@ -76,7 +76,7 @@ def test_what_the_model_is_called(folder: str, name: str) -> None:
 SCRIPT = """
 import sys, time
 sys.path[:0] = {paths!r}
-from conftest import RedPatchEngine
+from red_patch import RedPatchEngine
 from pathlib import Path
 from kpt_tools.config.serve import ServeConfig
 from kpt_tools.stages.serve import serve
@@ -104,7 +104,7 @@ except KeyboardInterrupt:
 @pytest.mark.slow
 def test_ctrl_c_lets_the_last_picture_be_answered(tmp_path: Path, repository: Path) -> None:
     script = tmp_path / "served.py"
-    script.write_text(SCRIPT.format(paths=[str(repository), str(repository / "tests" / "stages")]))
+    script.write_text(SCRIPT.format(paths=[str(repository), str(repository / "tests")]))
     child = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert child.stdout is not None
     try:
