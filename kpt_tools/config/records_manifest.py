@@ -22,7 +22,7 @@ class SplitRecords:
 
     Attributes:
         pattern: glob of the shard names, relative to the manifest: ``train.record-?????-of-00002``.
-        shards: file name to SHA-256, in shard order.
+        shards: file name to the CRC-32C of the file (8 hexadecimal digits), in shard order.
         images: number of records in all shards, as read back.
         instances: number of objects in them.
         labelled_keypoints: number of keypoints with v > 0 in them.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+
+import google_crc32c
 
 from kpt_tools.config.records_manifest import SplitRecords
 from kpt_tools.errors import DataError
@@ -20,8 +20,6 @@ from kpt_tools.records.tfrecord import framed, read_tfrecord
 TARGET_SHARD_BYTES = 150 * 1024 * 1024
 _LABEL, _VISIBILITY = "image/object/class/label", "image/object/keypoint/visibility"
 _COUNTED = frozenset({_LABEL, _VISIBILITY})
-_HASHED_LATER = 4
-"""Records that may wait to be hashed while others are written."""
 
 
 @dataclass(frozen=True)
@@ -71,20 +69,14 @@ def write_shard(path: Path, examples: Iterable[bytes]) -> Tally:
     Raises:
         DataError: what was read back is not as many records as were written.
     """
-    tally, _ = write_alone(path, ((b"", data, b"") for data in examples))
+    tally, _ = write_parts(path, ((b"", data, b"") for data in examples))
     return tally
 
 
-def write_alone(path: Path, examples: Iterable[Parts]) -> tuple[Tally, str]:
-    """`write_shard` of records in pieces, and in this thread only; also returns the SHA-256 of the file in hex."""
-    written, digest = 0, hashlib.sha256()
-    with path.open("wb") as handle:
-        for data in examples:
-            pieces = framed(data)
-            _update(digest, pieces)
-            handle.writelines(pieces)
-            written += 1
-    return _read_back(path, written), digest.hexdigest()
+def write_parts(path: Path, examples: Iterable[Parts]) -> tuple[Tally, str]:
+    """`write_shard` of records in pieces; also returns the checksum of the file, see `SplitRecords.shards`."""
+    written, checksum = _write(path, examples)
+    return _read_back(path, written), checksum
 
 
 def write_shards(paths: Sequence[Path], sizes: Sequence[int], examples: Iterator[Parts]) -> tuple[Tally, list[str]]:
@@ -96,47 +88,35 @@ def write_shards(paths: Sequence[Path], sizes: Sequence[int], examples: Iterator
         examples: the records of all.
 
     Returns:
-        What was read back of all, and the SHA-256 of each file in hex.
+        What was read back of all, and the checksum of each file.
 
     Raises:
         DataError: what was read back is not as many records as were written.
     """
-    digests, counted = [], []
+    checksums, counted = [], []
     with ThreadPoolExecutor(1) as reader:
         for path, size in zip(paths, sizes, strict=True):
-            written, digest = _write(path, islice(examples, size))
-            digests.append(digest)
+            written, checksum = _write(path, islice(examples, size))
+            checksums.append(checksum)
             counted.append(reader.submit(_read_back, path, written))
-        return sum((each.result() for each in counted), Tally()), digests
+        return sum((each.result() for each in counted), Tally()), checksums
 
 
 def _write(path: Path, records: Iterable[Parts]) -> tuple[int, str]:
-    """Write records while they are hashed; returns their number and the SHA-256 of the file in hex."""
-    written, digest = 0, hashlib.sha256()
-    hashing: deque[Future[None]] = deque()
-    with path.open("wb") as handle, ThreadPoolExecutor(1) as hasher:
+    """Write records; returns their number and the checksum of the file."""
+    written, crc = 0, 0
+    with path.open("wb") as handle:
         for data in records:
             pieces = framed(data)
-            hashing.append(hasher.submit(_update, digest, pieces))
+            for piece in pieces:
+                crc = int(google_crc32c.extend(crc, piece))
             handle.writelines(pieces)
             written += 1
-            if len(hashing) > _HASHED_LATER:
-                hashing.popleft().result()
-    for each in hashing:
-        each.result()
-    return written, digest.hexdigest()
-
-
-def _update(digest: hashlib._Hash, pieces: Sequence[bytes]) -> None:
-    for piece in pieces:
-        digest.update(piece)
+    return written, f"{crc:08x}"
 
 
 def _read_back(path: Path, written: int) -> Tally:
-    with path.open("rb+") as handle, ThreadPoolExecutor(1) as syncer:
-        synced = syncer.submit(os.fsync, handle.fileno())
-        tally = count_shard(path)
-        synced.result()
+    tally = count_shard(path)
     if tally.images != written:
         raise DataError(f"{path}: {tally.images} records read back; {written} were written. Check the disk.")
     return tally
@@ -157,11 +137,11 @@ def count_shard(path: Path) -> Tally:
     return total
 
 
-def split_records(prefix: str, digests: Mapping[str, str], tally: Tally) -> SplitRecords:
-    """The manifest entry of a split; `digests` has the names of all its shards in order, with their SHA-256."""
+def split_records(prefix: str, checksums: Mapping[str, str], tally: Tally) -> SplitRecords:
+    """The manifest entry of a split; `checksums` has the names of all its shards in order, with those of the files."""
     return SplitRecords(
-        pattern=shard_pattern(prefix, len(digests)),
-        shards=dict(digests),
+        pattern=shard_pattern(prefix, len(checksums)),
+        shards=dict(checksums),
         images=tally.images,
         instances=tally.instances,
         labelled_keypoints=tally.labelled_keypoints,

@@ -136,7 +136,10 @@ class _Table:
 
     def image(self, place: int) -> ImageRecord:
         source, width, height = self.images[self.source[place]], self.width[place], self.height[place]
-        return replace(source, file_name=self.name(place), width=width, height=height)
+        name = self.name(place)
+        if (source.width, source.height, source.file_name) == (width, height, name):
+            return source
+        return replace(source, file_name=name, width=width, height=height)
 
     def sample(self, place: int) -> Sample:
         source, image = self.images[self.source[place]], self.image(place)

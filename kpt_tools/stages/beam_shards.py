@@ -19,7 +19,7 @@ from kpt_tools.fsio import make_folder, write_text
 from kpt_tools.records.example_proto import Parts
 from kpt_tools.records.parallel import Mapper
 from kpt_tools.records.shard_jobs import ShardJob, load, parts_of
-from kpt_tools.records.shards import Tally, split_records, stale_names, write_alone
+from kpt_tools.records.shards import Tally, split_records, stale_names, write_parts
 from kpt_tools.stages.records_output import SPLITS, Output, label_map_text, plan_shards, write_documents
 
 
@@ -28,12 +28,12 @@ class ShardResult:
     """A shard that was written.
 
     Attributes:
-        sha256: of the file, in hex.
+        checksum: of the file, see `SplitRecords.shards`.
         tally: what was read back.
         lost: id of each image that could not be read any more, and why.
     """
 
-    sha256: str
+    checksum: str
     tally: Tally
     lost: tuple[tuple[int, str], ...]
 
@@ -45,14 +45,14 @@ def write_shard_of(job: ShardJob) -> ShardResult:
         folder = Path(name) if is_remote(job.path) else make_folder(job.path.parent)
         path = folder / f".{job.name}.{uuid.uuid4().hex}"
         try:
-            tally, sha256 = write_alone(path, _examples(job, lost))
+            tally, checksum = write_parts(path, _examples(job, lost))
             if is_remote(job.path):
                 copy_file(path, job.path)
             else:
                 path.replace(job.path)
         finally:
             path.unlink(missing_ok=True)
-    return ShardResult(sha256, tally, tuple(lost))
+    return ShardResult(checksum, tally, tuple(lost))
 
 
 def _examples(job: ShardJob, lost: list[tuple[int, str]]) -> Iterator[Parts]:
@@ -105,9 +105,9 @@ def _write_split(
     )
     what = f"writing {name} records"
     results = list(mapper(write_shard_of, jobs, what=what, failed=_refuse, complaint=_complaint, part=1))
-    digests = {shard: result.sha256 for shard, result in zip(plan.names, results, strict=True)}
+    checksums = {shard: result.checksum for shard, result in zip(plan.names, results, strict=True)}
     tally = sum((result.tally for result in results), Tally())
-    return split_records(name, digests, tally), dict(pair for result in results for pair in result.lost)
+    return split_records(name, checksums, tally), dict(pair for result in results for pair in result.lost)
 
 
 def _refuse(job: ShardJob, reason: str) -> ShardResult:

@@ -250,6 +250,8 @@ def _relabelled(samples: StoredSamples, source: _Source, label_map: LabelMap) ->
         item = label_map.by_name(category.name)
         if item is not None:
             ids[category.id] = item.id
+    if all(old == new for old, new in ids.items()):
+        return samples
 
     def change(sample: Sample) -> Sample:
         return replace(sample, instances=tuple(replace(i, category_id=ids[i.category_id]) for i in sample.instances))

@@ -134,11 +134,11 @@ def _write_split(
     plan = plan_shards(name, samples, config)
     threads = config.workers or available_cores()
     examples = _examples(progress(plan.samples, f"writing {name} records"), label_map, threads)
-    tally, digests = write_shards([staging / each for each in plan.names], plan.sizes, examples)
+    tally, checksums = write_shards([staging / each for each in plan.names], plan.sizes, examples)
     next(examples, None)  # lets the progress bar end
     if tally.images != len(samples):
         raise DataError(f"{staging}: {tally.images} {name} records read back; {len(samples)} were expected.")
-    return split_records(name, dict(zip(plan.names, digests, strict=True)), tally)
+    return split_records(name, dict(zip(plan.names, checksums, strict=True)), tally)
 
 
 def _examples(samples: Iterable[Sample], label_map: LabelMap, threads: int) -> Iterator[Parts]:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
 import pytest
 from coco_factories import category_dict, coco_dict, encoded, image_dict, many_dict, object_dict, pixels, write_project
 from PIL import Image
@@ -119,6 +120,8 @@ def test_shards_are_named_mixed_and_replaced(tmp_path: Path) -> None:
     result = run(tmp_path, val=None, shards=3)
     names = [f"train.record-0000{n}-of-00003" for n in range(3)]
     assert list(result.splits["train"].shards) == names
+    for name, checksum in result.splits["train"].shards.items():
+        assert int(checksum, 16) == google_crc32c.value((result.out / name).read_bytes())
     assert result.splits["train"].pattern == "train.record-?????-of-00003"
     assert sorted(p.name for p in (tmp_path / "out").glob("*.record-*")) == names
     assert [s.file_name for s in samples_of(result, "train")] != sorted(
