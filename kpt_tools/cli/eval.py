@@ -19,6 +19,7 @@ from kpt_tools.errors import DataError
 @option(EvalConfig, "checkpoint", type=click.Choice(CHECKPOINTS), help="Of a run; default: the best if kept.")
 @option(EvalConfig, "engine", type=click.Choice((AUTO, *ENGINES)), help="What runs it; auto: the fastest good one.")
 @option(EvalConfig, "precision", type=click.Choice(PRECISIONS), help="Of the model's file; default: float32.")
+@option(EvalConfig, "flip_test", is_flag=True, help="Look twice, once in the mirror: better, in twice the time.")
 @option(EvalConfig, "records", help="Glob of TFRecord shards; default: the validation records of the run.")
 @option(EvalConfig, "annotations", type=click.Path(path_type=Path), help="COCO JSON to measure on; needs --images.")
 @option(EvalConfig, "images", type=click.Path(path_type=Path), help="Folder of the images of --annotations.")

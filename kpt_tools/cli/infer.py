@@ -50,6 +50,7 @@ _MOST_CLASSES = 20
 )
 @option(InferConfig, "track", is_flag=True, help="Number objects over the frames of a video, or a folder's pictures.")
 @option(InferConfig, "max_frames", type=int, help="At most so many frames of each video and camera.")
+@option(InferConfig, "flip_test", is_flag=True, help="Look twice, once in the mirror: better, in twice the time.")
 @option(InferConfig, "batch_size", type=int, help="Pictures at once; default: what suits the engine.")
 @option(InferConfig, "workers", type=int, help="Threads that decode and draw; default: one per core.")
 @option(InferConfig, "overwrite", is_flag=True, help="Start anew instead of going on with an unfinished run.")

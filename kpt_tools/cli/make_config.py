@@ -84,6 +84,8 @@ def _print_result(result: MakeConfigResult) -> None:
 
 
 def _rows(result: MakeConfigResult) -> list[tuple[str, str]]:
+    from kpt_tools.stages.make_config import input_text
+
     schedule, inputs = result.schedule, result.inputs
     classes = [f"{item.id} {item.name}: {len(item.keypoints)} keypoints" for item in inputs.label_map.items]
     rate = f"{schedule.learning_rate:g} from {schedule.warmup_learning_rate:g} over {schedule.warmup_steps} steps"
@@ -97,6 +99,7 @@ def _rows(result: MakeConfigResult) -> list[tuple[str, str]]:
         ("validation records", _split(inputs.val_records, result.val)),
         ("label map", inputs.label_map_path),
         ("start", inputs.checkpoint or "from scratch"),
+        ("input", input_text(result.template, inputs)),
         ("batch size", str(schedule.batch_size)),
         ("steps", f"{schedule.steps} = {_short(schedule.epochs)} epochs; {schedule.origin}"),
         ("learning rate", f"{rate}, then cosine to 0"),

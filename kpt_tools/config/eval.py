@@ -22,6 +22,7 @@ class EvalConfig:
         engine: what runs the model, "saved_model", "onnx", "openvino", "litert", or "auto" for the fastest that was
             found good; None: the SavedModel if there is one, else "auto".
         precision: of the model's file; None: float32, and for "auto" also bfloat16 where it costs next to nothing.
+        flip_test: look at each picture twice, once as its mirror image, and average: better, in twice the time.
         records: glob of TFRecord shards to measure on; None: the validation records of the run.
         annotations: a COCO JSON to measure on instead of records; needs `images`.
         images: the folder of its images.
@@ -37,6 +38,7 @@ class EvalConfig:
     checkpoint: str | None = None
     engine: str | None = None
     precision: str | None = None
+    flip_test: bool = False
     records: str | None = None
     annotations: Path | None = None
     images: Path | None = None

@@ -35,6 +35,7 @@ class InferConfig:
         confident_keypoint_score: points from here up get v = 2 there, weaker ones down to `min_keypoint_score` v = 1.
         track: number objects over the frames of each video, and over the pictures of each folder in their order.
         max_frames: at most so many frames of each video and camera; None: all, and of a camera until Ctrl-C.
+        flip_test: look at each picture twice, once as its mirror image, and average: better, in twice the time.
         batch_size: pictures that the engine is given at once; None: what suits it.
         workers: threads that decode and draw; None: as many as there are cores.
         overwrite: start anew where an unfinished run would be gone on with.
@@ -57,6 +58,7 @@ class InferConfig:
     confident_keypoint_score: float = 0.5
     track: bool = False
     max_frames: int | None = None
+    flip_test: bool = False
     batch_size: int | None = None
     workers: int | None = None
     overwrite: bool = False

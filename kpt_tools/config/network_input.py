@@ -12,6 +12,9 @@ from kpt_tools.fsio import read_json, write_json
 
 FORMAT = "kpt-tools-network-input/1"
 
+MOST_STRETCH = 0.06
+"""How much wider or narrower than the pictures a rectangular input may be; pictures that differ more are padded."""
+
 INPUT_NAME = "image"
 """The one input of every model of fixed size: float32 [1, H, W, 3], red first, from 0 to 255."""
 

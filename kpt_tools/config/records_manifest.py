@@ -49,6 +49,7 @@ class RecordsManifest:
         source: paths and SHA-256 of the JSON files, options of the run, versions.
         max_side: what the longer side of stored pictures was limited to, in pixels; None: they are as they were.
         reduced_images: number of pictures that are stored smaller for it.
+        aspect_range: least and greatest width / height of all pictures; None in manifests that do not tell.
     """
 
     label_map: str
@@ -58,6 +59,7 @@ class RecordsManifest:
     source: dict[str, Any]
     max_side: int | None = None
     reduced_images: int = 0
+    aspect_range: tuple[float, float] | None = None
 
     def write(self, folder: Path) -> Path:
         """Write ``folder/manifest.json`` and return its path."""
@@ -79,6 +81,8 @@ def read_manifest(folder: Path) -> RecordsManifest:
         raw["categories"] = tuple(_category(row) for row in raw["categories"])
         raw["splits"] = {name: from_dict(SplitRecords, row) for name, row in raw["splits"].items()}
         raw["median_image_hw"] = tuple(raw["median_image_hw"])
+        if raw.get("aspect_range") is not None:
+            raw["aspect_range"] = tuple(map(float, raw["aspect_range"]))
     except (KeyError, TypeError, AttributeError) as exc:
         raise DataError(f"{path}: damaged manifest ({exc}). Run kpt-tools make-tfrecord again.") from exc
     return from_dict(RecordsManifest, raw)

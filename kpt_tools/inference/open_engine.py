@@ -14,6 +14,7 @@ from kpt_tools.inference.fixed_size import FixedSizeEngine, Network
 from kpt_tools.inference.litert import load_litert
 from kpt_tools.inference.onnx import load_onnx
 from kpt_tools.inference.openvino import load_openvino
+from kpt_tools.inference.padded import fitted
 from kpt_tools.machine import available_cores
 
 LARGEST_SIDE_BY_SIDE = 128 * 1024 * 1024
@@ -43,9 +44,9 @@ def open_engine(
     if engine == SAVED_MODEL:
         from kpt_tools.inference.saved_model import SavedModelEngine
 
-        return SavedModelEngine(folder)
+        return fitted(SavedModelEngine(folder))
     streams = _streams(model, engine) if side_by_side else 1
-    return FixedSizeEngine(folder, model, _loader(engine, precision, streams), streams)
+    return fitted(FixedSizeEngine(folder, model, _loader(engine, precision, streams), streams))
 
 
 def existing_model(folder: Path, engine: str, precision: str = FLOAT32) -> Path:

@@ -25,8 +25,14 @@ _SAME_MARGINS = 0.02
 
 
 def default_degrees(steps: Collection[str | None]) -> float:
-    """How far to turn: with the augmentations `steps` of a train_config, objects at any angle stay at any angle."""
-    return 45.0 if "random_rotation90" in steps else 15.0
+    """How far to turn: with the augmentations `steps` of a train_config, objects at any angle stay at any angle.
+
+    With quarter turns 45 degrees reach every angle; upside-down mirror images without them tell of a rectangular input,
+    which cannot be turned by a quarter.
+    """
+    if "random_rotation90" in steps:
+        return 45.0
+    return 180.0 if "random_vertical_flip" in steps else 15.0
 
 
 def rotate(tensors: dict[str, Any], degrees: float, *, zoom: bool = True) -> dict[str, Any]:

@@ -32,7 +32,9 @@ class PipelineInputs:
         train_records: glob of the training shards.
         val_records: glob of the validation shards; None if there are none.
         max_instances: the most objects in one image; 0 if unknown.
-        any_orientation: objects lie at any angle (seen from above): also mirror upside down and rotate by 90 degrees.
+        any_orientation: objects lie at any angle (seen from above): also mirror upside down and, in a square input,
+            rotate by 90 degrees.
+        input_hw: height and width of a rectangular input; None: a square, as the template has it.
         checkpoint: prefix of the checkpoint to fine-tune from; None for a fresh start.
     """
 
@@ -47,6 +49,7 @@ class PipelineInputs:
     max_instances: int = 0
     checkpoint: str | None = None
     any_orientation: bool = False
+    input_hw: tuple[int, int] | None = None
 
     @property
     def max_boxes(self) -> int:
@@ -64,8 +67,13 @@ def render(template: Template, inputs: PipelineInputs) -> str:
     names = _task_names(with_keypoints)
     classes = [_class_values(item, task, inputs.sigmas) for item, task in zip(with_keypoints, names, strict=True)]
     validation = [] if inputs.val_records is None else [{"eval_input_path": quoted(inputs.val_records)}]
-    orientation = [_any_orientation(inputs.flips)] if inputs.any_orientation else []
-    sections = {"keypoint_class": classes, "validation_split": validation, "any_orientation": orientation}
+    upside_down = [{"vertical_flip_permutation": _permutation(inputs.flips.vertical_permutation)}]
+    sections = {
+        "keypoint_class": classes,
+        "validation_split": validation,
+        "any_orientation": upside_down if inputs.any_orientation else [],
+        "quarter_turns": [_quarter_turns(inputs.flips)] if inputs.any_orientation and not inputs.input_hw else [],
+    }
     return fill(template, _values(template, inputs), sections)
 
 
@@ -81,7 +89,12 @@ def skeleton_of(categories: Sequence[Category]) -> tuple[tuple[int, int], ...]:
 
 def _values(template: Template, inputs: PipelineInputs) -> dict[str, str]:
     schedule = inputs.schedule
+    if "image_resizer" in template.placeholders:
+        resizer = {"image_resizer": _image_resizer(template.info.input_size, inputs.input_hw)}
+    else:
+        resizer = {}
     return {
+        **resizer,
         "num_classes": str(len(inputs.label_map.items)),
         "num_keypoints": str(inputs.label_map.num_keypoints),
         "label_map_path": quoted(inputs.label_map_path),
@@ -99,12 +112,15 @@ def _values(template: Template, inputs: PipelineInputs) -> dict[str, str]:
     }
 
 
-def _any_orientation(flips: Flips) -> dict[str, str]:
+def _image_resizer(side: int, input_hw: tuple[int, int] | None) -> str:
+    if input_hw is not None:
+        return f"fixed_shape_resizer {{ height: {input_hw[0]} width: {input_hw[1]} }}"
+    return f"keep_aspect_ratio_resizer {{ min_dimension: {side} max_dimension: {side} pad_to_max_dimension: true }}"
+
+
+def _quarter_turns(flips: Flips) -> dict[str, str]:
     """A rotation moves keypoints only if it is given a permutation; a rotated left stays left."""
-    return {
-        "vertical_flip_permutation": _permutation(flips.vertical_permutation),
-        "rotation_permutation": _permutation(range(flips.num_keypoints), field="keypoint_rot_permutation"),
-    }
+    return {"rotation_permutation": _permutation(range(flips.num_keypoints), field="keypoint_rot_permutation")}
 
 
 def _permutation(permutation: Iterable[int], field: str = "keypoint_flip_permutation") -> str:

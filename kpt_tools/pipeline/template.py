@@ -41,6 +41,7 @@ class TemplateInfo:
         zoo_model: folder of its pretrained model under ``pretrained_models/``; "" if there is none.
         zoo_url: where that model is published.
         batch_size: default.
+        rectangle_multiple: sides of a rectangular input must be multiples of this; 0: the input is always square.
         max_box_predictions: detections per image, unless the data has images with more objects.
         epochs: see `Reference`, like all that follow.
     """
@@ -52,6 +53,7 @@ class TemplateInfo:
     zoo_model: str
     zoo_url: str
     batch_size: int
+    rectangle_multiple: int
     max_box_predictions: int
     epochs: int
     min_steps: int

@@ -20,12 +20,12 @@ from kpt_tools.inference.decode import decode
 from kpt_tools.inference.engine import Engine, ImageRgb, RawDetections
 from kpt_tools.inference.image_files import IMAGE_SUFFIXES, has_suffix, natural_key
 from kpt_tools.inference.images import decode_image
-from kpt_tools.inference.open_engine import open_engine
 from kpt_tools.inference.sinks import rounded
 from kpt_tools.inference.sources import SourceImage
 from kpt_tools.records.parallel import Mapper
 from kpt_tools.records.progress import Progress
 from kpt_tools.stages.beam_places import need_runner
+from kpt_tools.stages.engine_choice import EngineChoice
 from kpt_tools.stages.infer_pictures import PICTURES_NAME, picture_name
 
 T = TypeVar("T")
@@ -246,13 +246,14 @@ _loading = threading.Lock()
 def _engine_of(recipe: Recipe) -> tuple[Engine, threading.Lock]:
     """The model of this worker, loaded once, and what keeps its threads from using it at the same time."""
     with _loading:
-        return _open(recipe.model, recipe.engine, recipe.precision)
+        return _open(recipe.model, recipe.engine, recipe.precision, recipe.config.flip_test)
 
 
 @functools.lru_cache(maxsize=1)
-def _open(model: str, engine: str, precision: str) -> tuple[Engine, threading.Lock]:
+def _open(model: str, engine: str, precision: str, flip_test: bool) -> tuple[Engine, threading.Lock]:
     with model_here(Path(model)) as folder:
-        return open_engine(folder, engine, precision), threading.Lock()
+        choice = EngineChoice(engine, precision, folder, flip_test=flip_test)
+        return choice.open(), threading.Lock()
 
 
 def _draw(recipe: Recipe, metadata: ModelMetadata, rgb: ImageRgb, prediction: Prediction) -> None:

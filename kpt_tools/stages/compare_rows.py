@@ -50,6 +50,12 @@ def _differences(contenders: Sequence[Contender]) -> Iterator[str]:
             mine, other = first.result.get(key), each.result.get(key)
             if mine != other:
                 yield f"{both} have different {what} ({_short(mine)}; {_short(other)}): do not compare their AP."
+        if _looks(first) != _looks(each):
+            yield f"Of {both}, one was measured with --flip-test: do not compare their numbers."
+
+
+def _looks(contender: Contender) -> bool:
+    return bool(contender.evaluation.get("settings", {}).get("flip_test"))
 
 
 def _same_truth(first: Contender, other: Contender) -> bool:

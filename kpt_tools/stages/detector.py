@@ -7,6 +7,7 @@ import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -60,6 +61,7 @@ class Detector:
         min_score: float = InferConfig.min_score,
         max_detections: int = InferConfig.max_detections,
         side_by_side: bool = True,
+        flip_test: bool = InferConfig.flip_test,
     ) -> None:
         """Load a model; with TensorFlow this takes seconds. TensorFlow is imported only if the engine is its own.
 
@@ -74,6 +76,7 @@ class Detector:
             max_detections: at most so many per picture, best first.
             side_by_side: small networks run one picture per core: less time for many. False: all cores work on one
                 picture, which answers sooner if there is one at a time.
+            flip_test: look at each picture twice, once as its mirror image, and average: better, in twice the time.
 
         Raises:
             ConfigError: no such model or engine, or a number that cannot be meant.
@@ -90,7 +93,7 @@ class Detector:
             max_detections=max_detections,
         )
         folder = exported_for(settings.model, checkpoint, lambda event: None)
-        choice = choose_engine(folder, engine, precision)
+        choice = replace(choose_engine(folder, engine, precision), flip_test=flip_test)
         self._settings, self._choice = settings, choice
         self._engine = choice.open(side_by_side=side_by_side)
 

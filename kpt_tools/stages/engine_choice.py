@@ -15,6 +15,7 @@ from kpt_tools.config.model_metadata import read_metadata
 from kpt_tools.entities import Finding, ModelMetadata
 from kpt_tools.errors import ConfigError
 from kpt_tools.inference.engine import Engine
+from kpt_tools.inference.flip_test import FlipTestEngine
 from kpt_tools.inference.open_engine import existing_model, model_of_engine, open_engine
 from kpt_tools.stages.parity_file import read_parity
 
@@ -35,6 +36,7 @@ class EngineChoice:
         folder: the exported folder; None if the caller brought an engine.
         why: in words, for those who did not choose it themselves; else empty.
         given: the engine that the caller brought.
+        flip_test: each picture is looked at twice, see `kpt_tools.inference.flip_test`.
     """
 
     name: str
@@ -42,6 +44,7 @@ class EngineChoice:
     folder: Path | None
     why: str = ""
     given: Engine | None = None
+    flip_test: bool = False
 
     @classmethod
     def of(cls, engine: Engine) -> EngineChoice:
@@ -51,7 +54,7 @@ class EngineChoice:
     @property
     def text(self) -> str:
         """Such as "onnx, float32"."""
-        return ", ".join(filter(None, (self.name, self.precision)))
+        return ", ".join(filter(None, (self.name, self.precision, "flip test" if self.flip_test else "")))
 
     @property
     def metadata(self) -> ModelMetadata:
@@ -79,7 +82,8 @@ class EngineChoice:
 
     def open(self, *, side_by_side: bool = False) -> Engine:
         """Load the model; see `kpt_tools.inference.open_engine.open_engine`."""
-        return self.given or open_engine(self._folder, self.name, self.precision, side_by_side=side_by_side)
+        engine = self.given or open_engine(self._folder, self.name, self.precision, side_by_side=side_by_side)
+        return FlipTestEngine(engine) if self.flip_test else engine
 
     @property
     def _folder(self) -> Path:

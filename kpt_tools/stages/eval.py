@@ -92,6 +92,7 @@ def evaluate_model(
     run = run_of(model)
     shards = _shards(config, run)
     choice = EngineChoice.of(engine) if engine else _choice(config, model, on_event)
+    choice = replace(choice, flip_test=config.flip_test)
     metadata, folder = choice.metadata, choice.folder
     sigmas = _sigmas(config, metadata)
     origin = known_origin(folder)

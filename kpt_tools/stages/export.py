@@ -157,7 +157,7 @@ class _Work:
         self._model = job.out if job.keep else work / "model"
         self._formats = make_folder(work / "formats")
         self._report = Report()
-        self._pictures = pictures_for(job.config, job.metadata.label_map, self._report)
+        self._pictures = pictures_for(job.config, job.metadata, self._report)
         self._original = Original(self._pictures, job.metadata)
         self._checks: list[Check] = []
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from kpt_tools.config.export import ExportConfig
-from kpt_tools.entities import Instance, LabelMap, Report
+from kpt_tools.entities import Instance, LabelMap, ModelMetadata, Report
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.inference.engine import ImageRgb
+from kpt_tools.inference.padded import padded, takes_rectangle
 from kpt_tools.inference.sources import Sources
 from kpt_tools.stages.eval_truth import LOST, count_records, find_shards, records_of_run, truth_from_records
 
@@ -57,18 +58,29 @@ class Pictures:
     read: Callable[[], Iterator[Picture]]
 
 
-def pictures_for(config: ExportConfig, label_map: LabelMap, report: Report) -> Pictures:
+def pictures_for(config: ExportConfig, metadata: ModelMetadata, report: Report) -> Pictures:
     """The pictures that the settings ask for: those of the validation records, of ``--images``, or made-up ones.
 
     Args:
         config: the settings.
-        label_map: of the run.
+        metadata: of the model; pictures have about the shape of a rectangular input, padded if need be.
         report: gets what cannot be read, and why there are no validation records.
 
     Raises:
         ConfigError: the folder of ``--images`` does not exist or holds no image.
         DataError: a shard is damaged.
     """
+    pictures = _pictures_for(config, metadata.label_map, report)
+    if not takes_rectangle(metadata):
+        return pictures
+
+    def read() -> Iterator[Picture]:
+        return (replace(each, rgb=padded(each.rgb, metadata.input_hw)) for each in pictures.read())
+
+    return replace(pictures, read=read)
+
+
+def _pictures_for(config: ExportConfig, label_map: LabelMap, report: Report) -> Pictures:
     own = _of_folder(config.images, config.parity_images, report) if config.images else None
     annotated = _of_records(config, label_map, report, compared=own is None)
     if own is None:

@@ -143,6 +143,7 @@ def infer(
     ):
         sources = _sources(here, mapper)
         choice = EngineChoice.of(engine) if engine else _choice(replace(here, model=model), on_event)
+        choice = replace(choice, flip_test=config.flip_test)
         ids = ids_from_annotations(here.annotations, choice.metadata.label_map) if here.annotations else OutputIds()
         pre = PreAnnotations(here, choice.metadata) if here.to_coco_annotator else None
         with Journal(here.out) as journal:

@@ -15,6 +15,7 @@ from kpt_tools.fsio import write_text
 from kpt_tools.odapi import pipeline_config
 from kpt_tools.odapi.transfer_names import refuse_other_extractor, setting_differences
 from kpt_tools.pipeline.flips import find_flips, names_of
+from kpt_tools.pipeline.input_shape import rectangle
 from kpt_tools.pipeline.label_map import label_map_of, read_label_map
 from kpt_tools.pipeline.override import Override, apply_override
 from kpt_tools.pipeline.pretrained import choose_checkpoint
@@ -121,6 +122,7 @@ def _inputs(config: MakeConfigConfig, manifest: RecordsManifest, template: Templ
         max_instances=max(split.max_instances for split in manifest.splits.values()),
         checkpoint=None if checkpoint is None else _project_path(checkpoint),
         any_orientation=config.any_orientation,
+        input_hw=rectangle(manifest.aspect_range, template.info.input_size, template.info.rectangle_multiple),
     )
 
 
@@ -205,6 +207,14 @@ def _warnings(manifest: RecordsManifest, inputs: PipelineInputs) -> tuple[str, .
     return tuple(warnings)
 
 
+def input_text(template: Template, inputs: PipelineInputs) -> str:
+    """The size of the network's input, and why it is that."""
+    if inputs.input_hw is None:
+        return f"{template.info.input_size} x {template.info.input_size} px, images padded to a square"
+    height, width = inputs.input_hw
+    return f"{width} x {height} px, for all images have about this shape"
+
+
 def _head(
     template: Template,
     inputs: PipelineInputs,
@@ -216,6 +226,7 @@ def _head(
     lines = [
         f"kpt-tools {kpt_tools.__version__} make-config, template {template.name}: {template.info.title}.",
         "Relative paths count from the folder that make-config ran in; start kpt-tools train there.",
+        f"Input: {input_text(template, inputs)}.",
         f"Steps: {schedule.steps} ({schedule.origin}).",
         f"Mirror images exchange: {', '.join(f'{a} and {b}' for a, b in flip_names) or 'nothing'}.",
         f"Start: {inputs.checkpoint or 'from scratch'}.",

@@ -91,6 +91,7 @@ def write_documents(
         source=output.source,
         max_side=config.max_side,
         reduced_images=sum(samples.num_reduced() for samples in output.splits.values()),
+        aspect_range=_aspect_range(output.splits.values()),
     )
     manifest.write(folder)
     return manifest
@@ -167,6 +168,11 @@ def _median_hw(splits: Iterable[StoredSamples]) -> tuple[int, int]:
         if passed > half:
             break
     return size
+
+
+def _aspect_range(splits: Iterable[StoredSamples]) -> tuple[float, float]:
+    aspects = {width / height for samples in splits for width, height in samples.sizes_wh()}
+    return min(aspects), max(aspects)
 
 
 def _move_into_place(staging: Path, out: Path, splits: dict[str, SplitRecords]) -> None:

@@ -21,6 +21,7 @@ from kpt_tools.errors import DataError, EngineError
 from kpt_tools.inference.decode import decode
 from kpt_tools.inference.engine import Engine, ImageRgb
 from kpt_tools.inference.images import decode_image
+from kpt_tools.inference.padded import fitted
 from kpt_tools.lazy import require
 from kpt_tools.stages.model_folder import EXPORT_NAME, exported_model
 from kpt_tools.stages.picture_frames import PictureFacts, to_stored
@@ -234,7 +235,7 @@ def _hex(rgb: tuple[int, int, int]) -> str:
 def _loaded(folder: Path) -> Engine:
     from kpt_tools.inference.saved_model import SavedModelEngine
 
-    return SavedModelEngine(folder)
+    return fitted(SavedModelEngine(folder))
 
 
 def _open_to_all(host: str) -> str:

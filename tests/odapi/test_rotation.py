@@ -156,3 +156,17 @@ def test_margins_of_drawn_boxes_turn_with_the_object() -> None:
     np.testing.assert_allclose(quarter, [expected], atol=1e-6)
     two = tf.constant([[[0.4, 0.3], [0.6, 0.7], [np.nan, np.nan]]])
     np.testing.assert_allclose(rotation._boxes(box, two, matrices, size), rotation._boxes(box, None, matrices, size))
+
+
+@pytest.mark.parametrize(
+    ("steps", "degrees"),
+    [
+        (["random_horizontal_flip"], 15.0),
+        (["random_horizontal_flip", "random_vertical_flip", "random_rotation90"], 45.0),
+        (["random_horizontal_flip", "random_vertical_flip"], 180.0),
+    ],
+)
+def test_every_angle_where_objects_lie_at_any(steps: list[str], degrees: float) -> None:
+    from kpt_tools.odapi.rotation import default_degrees
+
+    assert default_degrees(steps) == degrees

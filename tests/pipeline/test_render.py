@@ -168,6 +168,23 @@ def test_upside_down_and_turned_only_where_asked(name: str) -> None:
     assert f"random_rotation90 {{ {turned} }}" in text
 
 
+@pytest.mark.odapi
+def test_a_rectangle_is_not_turned_by_quarters() -> None:
+    inputs = replace(pipeline_inputs(pliers()), any_orientation=True)
+    square = parsed("centernet_cpu_256_kpts", inputs)
+    rectangle = parsed("centernet_cpu_256_kpts", replace(inputs, input_hw=(224, 288)))
+    assert square.model.center_net.image_resizer.keep_aspect_ratio_resizer.max_dimension == 256
+    assert square.model.center_net.image_resizer.keep_aspect_ratio_resizer.pad_to_max_dimension
+    resizer = rectangle.model.center_net.image_resizer.fixed_shape_resizer
+    assert (resizer.height, resizer.width) == (224, 288)
+    steps = [
+        [option.WhichOneof("preprocessing_step") for option in message.train_config.data_augmentation_options]
+        for message in (square, rectangle)
+    ]
+    assert [step for step in steps[0] if step not in steps[1]] == ["random_rotation90"]
+    assert "random_vertical_flip" in steps[1]
+
+
 @pytest.mark.parametrize(("most", "expected"), [(0, 100), (1, 4), (37, 37), (1000, 1000)])
 def test_training_reads_as_many_boxes_as_there_are(most: int, expected: int) -> None:
     inputs = replace(pipeline_inputs((Category(1, "card", ("a",)),)), max_instances=most)

@@ -107,6 +107,13 @@ def test_what_cannot_be_compared_is_told(two: tuple[Path, Path], numbers: Any, t
         raise ValueError(found.warnings[0])
 
 
+def test_another_way_of_looking_is_told(two: tuple[Path, Path]) -> None:
+    path = two[1] / "eval" / "eval.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "settings": {"flip_test": True}}))
+    (warning,) = [text for text in compare(CompareConfig(two)).warnings if "flip" in text]
+    assert warning == "Of first and second, one was measured with --flip-test: do not compare their numbers."
+
+
 def test_truth_of_evaluations_of_older_versions(two: tuple[Path, Path]) -> None:
     """They have no inputs in eval.json, but in the run.json beside it."""
     for folder in two:

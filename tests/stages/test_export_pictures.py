@@ -12,7 +12,7 @@ from PIL import Image
 from kpt_tools.config.export import ExportConfig
 from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
 from kpt_tools.demo.pliers import make_pliers
-from kpt_tools.entities import LabelMap, Report
+from kpt_tools.entities import LabelMap, ModelMetadata, Report
 from kpt_tools.errors import ConfigError
 from kpt_tools.pipeline.label_map import read_label_map
 from kpt_tools.stages.export_calibration import calibration_images
@@ -52,9 +52,11 @@ def label_map(records: Path) -> LabelMap:
     return read_label_map(records / "map.pbtxt")
 
 
-def of(records: Path, config: ExportConfig) -> tuple[Pictures, list[Picture], Report]:
+def of(
+    records: Path, config: ExportConfig, input_hw: tuple[int, int] = (64, 64)
+) -> tuple[Pictures, list[Picture], Report]:
     report = Report()
-    pictures = pictures_for(config, label_map(records), report)
+    pictures = pictures_for(config, ModelMetadata(label_map(records), (), (), input_hw=input_hw), report)
     return pictures, list(pictures.read()), report
 
 
@@ -63,6 +65,14 @@ def photographs(folder: Path, count: int = 5) -> Path:
     for number in range(count):
         Image.fromarray(np.full((20, 30 + number, 3), number, np.uint8)).save(folder / f"{number}.png")
     return folder
+
+
+def test_pictures_are_padded_for_a_rectangle(records: Path, tmp_path: Path) -> None:
+    folder = photographs(tmp_path / "own", 1)
+    pictures, (found,), _ = of(records, ExportConfig(run_folder(tmp_path / "run", None), images=folder), (96, 64))
+    assert found.rgb.shape == (45, 30, 3)
+    assert not found.rgb[20:].any()
+    assert pictures.total == 1
 
 
 def test_validation_records_are_the_default(records: Path, tmp_path: Path) -> None:

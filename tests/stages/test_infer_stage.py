@@ -65,6 +65,18 @@ def test_whole_folder(images: Path, tmp_path: Path, engine: Engine) -> None:
     assert found["img10.jpg"]["bbox"] == pytest.approx([40, 30, 50, 20], abs=1.5)
 
 
+def test_flip_test_looks_twice(images: Path, tmp_path: Path, engine: Engine) -> None:
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    infer(config(images, once), engine=engine)
+    result = infer(config(images, twice, flip_test=True), engine=engine)
+    assert result.engine == "given, flip test"
+    assert len(rows(once)) == 3
+    for found, again in zip(rows(once), rows(twice), strict=True):
+        assert again["bbox"] == pytest.approx(found["bbox"], abs=1e-3)
+        assert again["keypoints"][:2] == pytest.approx(found["keypoints"][:2], abs=1e-3)
+        assert again["keypoints"][2::3] == [0.75, 0.75], "0.8 on the one side, 0.7 on the other, exchanged"
+
+
 def test_table_and_pictures(images: Path, tmp_path: Path, engine: Engine) -> None:
     out = tmp_path / "out"
     infer(config(images, out), engine=engine)
