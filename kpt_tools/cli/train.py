@@ -46,7 +46,8 @@ EXIT_NOT_LEARNED = 3
     help="host:port of each of several processes, with commas; worker 0 first.",
 )
 @option(TrainConfig, "worker_index", type=int, help="Which of --workers this process is.")
-@option(TrainConfig, "rotation", type=float, help="Turn pictures by up to so many degrees; default: 15, or 45.")
+@option(TrainConfig, "rotation", type=float, help="Turn pictures by up to so many degrees; default: 15, 45 or 180.")
+@option(TrainConfig, "box_cells", type=int, help="Cells that learn a box: 9, or 1 as in the OD API.")
 @option(TrainConfig, "overfit_one_batch", is_flag=True, help="Only see whether one batch can be learnt by heart.")
 def command(**settings: object) -> int:
     """Train the model of CONFIG (default: pipeline.config), or resume a training."""

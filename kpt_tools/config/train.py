@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+BOX_CELLS = (1, 9)
 BEST_METRICS = ("oks_ap", "oks_ap50", "box_ap", "box_ap50", "pck")
 
 
@@ -34,7 +35,10 @@ class TrainConfig:
             process alone. All are started with the same settings and files.
         worker_index: which of them this one is.
         rotation: turn training pictures by up to so many degrees, and zoom them a little; 0: leave them; None: 45 if
-            objects lie at any angle (``random_rotation90`` in the pipeline.config), else 15.
+            objects lie at any angle (``random_rotation90`` in the pipeline.config; 180 if there is only
+            ``random_vertical_flip``), else 15.
+        box_cells: how many cells of the network learn a box: 9, that of its centre and those around it, or 1, as in the
+            OD API.
         overfit_one_batch: instead of training, see whether the model can learn one batch by heart.
     """
 
@@ -54,4 +58,5 @@ class TrainConfig:
     workers: tuple[str, ...] = ()
     worker_index: int | None = None
     rotation: float | None = None
+    box_cells: int = 9
     overfit_one_batch: bool = False

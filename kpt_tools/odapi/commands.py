@@ -24,6 +24,7 @@ def train_command(
     workers: Sequence[str] = (),
     worker_index: int = 0,
     degrees: float = 0.0,
+    box_cells: int = 1,
 ) -> list[str]:
     """`model_main_tf2` through the compatibility layer, with our own flags."""
     together = [f"--kpt_workers={','.join(workers)}", f"--kpt_worker_index={worker_index}"] if workers else []
@@ -42,6 +43,7 @@ def train_command(
         f"--kpt_one_batch={str(one_batch).lower()}",
         f"--kpt_keep_decoded={str(keep_decoded).lower()}",
         f"--kpt_rotation={degrees}",
+        f"--kpt_box_cells={box_cells}",
         *together,
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kpt_tools.odapi.box_neighbours import average_boxes, is_marked, mark
 from kpt_tools.odapi.offset_average import average_offsets
 from kpt_tools.odapi.pipeline_config import Message
 
@@ -26,7 +27,9 @@ _CHECKPOINT_NUMBER = 0
 
 
 def restored_model(config: Message, checkpoint: Path) -> Any:
-    """Build the detection model of `config` and give it the weights of a checkpoint; see also `offset_average`.
+    """Build the detection model of `config` and give it the weights of a checkpoint.
+
+    Keypoints and boxes are averaged where the model was trained for that, see `offset_average` and `box_neighbours`.
 
     Args:
         config: a pipeline.config.
@@ -42,7 +45,10 @@ def restored_model(config: Message, checkpoint: Path) -> Any:
     images, shapes = model.preprocess(tf.zeros([1, 64, 64, 3]))
     model.predict(images, shapes)  # only now all variables exist
     tf.train.Checkpoint(model=model).read(str(checkpoint)).expect_partial().assert_existing_objects_matched()
+    if is_marked(checkpoint):
+        mark(model)
     average_offsets(model)
+    average_boxes(model)
     return model
 
 

@@ -9,6 +9,7 @@ import glob
 from pathlib import Path
 
 from kpt_tools.odapi import batch_norm, events, pipeline_config
+from kpt_tools.odapi.box_neighbours import is_marked, mark
 from kpt_tools.odapi.train_state import STATISTICS
 
 _KEY = f"{STATISTICS}/.ATTRIBUTES/VARIABLE_VALUE"
@@ -55,6 +56,8 @@ def _refreshed(config: Path, checkpoint: Path, folder: Path) -> Path:
     images, shapes = parts.model.preprocess(tf.zeros([1, 64, 64, 3]))
     parts.model.predict(images, shapes)  # only now all variables exist
     tf.train.Checkpoint(model=parts.model).read(str(checkpoint)).expect_partial().assert_existing_objects_matched()
+    if is_marked(checkpoint):
+        mark(parts.model)
     statistics = batch_norm.Statistics(parts.model, forward_in_training_mode(parts))
     step = int(tf.train.load_checkpoint(str(checkpoint)).get_tensor("step/.ATTRIBUTES/VARIABLE_VALUE"))
     used = statistics.reestimate(iter(parts.dataset), statistics_batches(parts.batch_size, step))

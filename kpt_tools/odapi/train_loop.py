@@ -19,6 +19,7 @@ from kpt_tools.fsio import write_json
 from kpt_tools.odapi import (
     batch_norm,
     batch_norm_unfold,
+    box_neighbours,
     checkpoints,
     events,
     first_batch,
@@ -56,6 +57,7 @@ class LoopOptions:
         keep_decoded: decode the training pictures once and keep them in memory.
         worker_index: which of several workers this is.
         degrees: turn pictures by up to so many.
+        box_cells: how many cells learn a box; more than 1: see `box_neighbours`.
     """
 
     seed: int | None = None
@@ -67,6 +69,7 @@ class LoopOptions:
     keep_decoded: bool = False
     worker_index: int = 0
     degrees: float = 0.0
+    box_cells: int = 1
 
 
 def train_loop(
@@ -106,6 +109,9 @@ def train_loop(
     events.emit("batch_norm", **batch_norm.fit_momentum(parts.model, steps))
     try:
         _load_fine_tune_checkpoint(parts, pipeline_config_path, model_dir, options.transfer)
+        if options.box_cells > 1:
+            with tf.distribute.get_strategy().scope():
+                box_neighbours.supervise(parts.model)
         averages = _averages(parts, options.ema)
         state = TrainState(parts, averages, model_dir)
         state.resume()

@@ -16,6 +16,7 @@ from typing import Any
 
 from kpt_tools.fsio import atomic_open, read_json
 from kpt_tools.odapi import events
+from kpt_tools.odapi.box_neighbours import average_boxes
 from kpt_tools.odapi.offset_average import average_offsets
 from kpt_tools.odapi.train_parts import Parts
 
@@ -38,6 +39,7 @@ class Detector:
 
         picture = tf.TensorSpec([1, None, None, 3], tf.float32)
         average_offsets(model)  # Training itself does not decode.
+        average_boxes(model)
         self._model = model
         self._batch_size = batch_size
         self._resize = tf.function(model.preprocess, input_signature=[picture], autograph=False)

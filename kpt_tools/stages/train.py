@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kpt_tools import errors
-from kpt_tools.config.train import BEST_METRICS, TrainConfig
+from kpt_tools.config.train import BEST_METRICS, BOX_CELLS, TrainConfig
 from kpt_tools.entities import LabelMap
 from kpt_tools.errors import ConfigError, EngineError
 from kpt_tools.fsio import make_folder, read_json, read_text, write_text
@@ -187,6 +187,8 @@ def _precision(config: TrainConfig, before: checkpoints.CheckpointFile | None) -
 def _check_settings(config: TrainConfig) -> None:
     if config.rotation is not None and not 0.0 <= config.rotation <= 180.0:
         raise ConfigError(f"--rotation {config.rotation:g}; expected degrees from 0 to 180.")
+    if config.box_cells not in BOX_CELLS:
+        raise ConfigError(f"--box-cells {config.box_cells}; expected {' or '.join(map(str, BOX_CELLS))}.")
     check_workers(config)
     if config.precision not in precision.CHOICES:
         raise ConfigError(f"--precision '{config.precision}'; expected one of {', '.join(precision.CHOICES)}.")
@@ -341,6 +343,7 @@ def _command(
         workers=config.workers,
         worker_index=config.worker_index or 0,
         degrees=degrees,
+        box_cells=config.box_cells,
     )
 
 

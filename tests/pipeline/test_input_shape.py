@@ -10,11 +10,12 @@ from kpt_tools.pipeline.input_shape import rectangle, stretch
 @pytest.mark.parametrize(
     ("aspect_range", "expected"),
     [
-        pytest.param((4 / 3, 4 / 3), (224, 288), id="4:3"),
-        pytest.param((3 / 4, 3 / 4), (288, 224), id="3:4"),
+        pytest.param((4 / 3, 4 / 3), (192, 256), id="4:3"),
+        pytest.param((3 / 4, 3 / 4), (256, 192), id="3:4"),
         pytest.param((16 / 9, 16 / 9), (160, 288), id="16:9"),
         pytest.param((3 / 2, 3 / 2), (192, 288), id="3:2"),
-        pytest.param((1.32, 1.36), (224, 288), id="nearly"),
+        pytest.param((1.32, 1.36), (192, 256), id="nearly"),
+        pytest.param((5 / 4, 5 / 4), (224, 288), id="5:4"),
         pytest.param((1.0, 1.0), None, id="square"),
         pytest.param((0.97, 1.03), None, id="nearly square"),
         pytest.param((3 / 4, 4 / 3), None, id="portrait and landscape"),
@@ -23,7 +24,7 @@ from kpt_tools.pipeline.input_shape import rectangle, stretch
         pytest.param(None, None, id="unknown"),
     ],
 )
-def test_the_largest_rectangle_that_costs_no_more(
+def test_the_smallest_rectangle_that_loses_nothing(
     aspect_range: tuple[float, float] | None, expected: tuple[int, int] | None
 ) -> None:
     assert rectangle(aspect_range, 256, 32) == expected
