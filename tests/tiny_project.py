@@ -26,7 +26,6 @@ def make_project(folder: Path) -> Path:
             keep_empty=True,
         )
     )
-    size = "model.center_net.image_resizer.keep_aspect_ratio_resizer"
     make_config(
         MakeConfigConfig(
             records=records,
@@ -34,7 +33,7 @@ def make_project(folder: Path) -> Path:
             out=folder / "pipeline.config",
             batch_size=2,
             steps=7,
-            overrides=(f"{size}.min_dimension=128", f"{size}.max_dimension=128"),
+            input_size=128,
         )
     )
     return folder

@@ -23,6 +23,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--list-templates", is_flag=True, help="List the shipped templates and stop.")
 @option(MakeConfigConfig, "out", type=_PATH, help="The pipeline.config to write.")
 @option(MakeConfigConfig, "label_map", type=_PATH, help="Label map; default: the one the records were made with.")
+@option(
+    MakeConfigConfig, "input_size", type=int, help="Side of the network's input in pixels; default: the template's."
+)
 @option(MakeConfigConfig, "batch_size", type=int, help="Images per step; default: the template's.")
 @option(MakeConfigConfig, "epochs", type=float, help="Passes over the images; default: the template's, within bounds.")
 @option(MakeConfigConfig, "steps", type=int, help="Steps instead of --epochs.")
@@ -99,7 +102,7 @@ def _rows(result: MakeConfigResult) -> list[tuple[str, str]]:
         ("validation records", _split(inputs.val_records, result.val)),
         ("label map", inputs.label_map_path),
         ("start", inputs.checkpoint or "from scratch"),
-        ("input", input_text(result.template, inputs)),
+        ("input", input_text(inputs)),
         ("batch size", str(schedule.batch_size)),
         ("steps", f"{schedule.steps} = {_short(schedule.epochs)} epochs; {schedule.origin}"),
         ("learning rate", f"{rate}, then cosine to 0"),

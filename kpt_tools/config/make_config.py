@@ -19,6 +19,8 @@ class MakeConfigConfig:
         epochs: passes over the images; None: the template's, within its bounds of steps.
         steps: steps instead of `epochs`.
         learning_rate: peak; None: the template's, scaled to the batch.
+        input_size: side of the network's square input in pixels, or the least longer side of a rectangular one; None:
+            the template's.
         flip_pairs: ``"a:b,c:d"`` or ``"none"``; None: found by name.
         sigmas: one OKS sigma for all keypoints, or a JSON file with one per keypoint.
         pretrained: name under `pretrained_models`, or folder, of the model to start from; None: the template's.
@@ -37,6 +39,7 @@ class MakeConfigConfig:
     epochs: float | None = None
     steps: int | None = None
     learning_rate: float | None = None
+    input_size: int | None = None
     flip_pairs: str | None = None
     sigmas: str = "0.05"
     pretrained: str | None = None

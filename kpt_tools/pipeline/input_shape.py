@@ -17,9 +17,9 @@ def rectangle(aspect_range: tuple[float, float] | None, side: int, multiple: int
     Args:
         aspect_range: least and greatest width / height of the pictures; None if unknown.
         side: of the square, in pixels; the longer side of the rectangle is at least that.
-        multiple: of which both sides must be, for the network's strides; 0 for a network that takes squares only.
+        multiple: of which both sides must be, for the network's strides.
     """
-    if aspect_range is None or not multiple:
+    if aspect_range is None:
         return None
     sides = range(multiple, 4 * side + 1, multiple)
     fitting = [

@@ -34,7 +34,8 @@ class PipelineInputs:
         max_instances: the most objects in one image; 0 if unknown.
         any_orientation: objects lie at any angle (seen from above): also mirror upside down and, in a square input,
             rotate by 90 degrees.
-        input_hw: height and width of a rectangular input; None: a square, as the template has it.
+        input_size: side of a square input in pixels.
+        input_hw: height and width of a rectangular input; None: a square.
         checkpoint: prefix of the checkpoint to fine-tune from; None for a fresh start.
     """
 
@@ -49,6 +50,7 @@ class PipelineInputs:
     max_instances: int = 0
     checkpoint: str | None = None
     any_orientation: bool = False
+    input_size: int = 0
     input_hw: tuple[int, int] | None = None
 
     @property
@@ -89,12 +91,8 @@ def skeleton_of(categories: Sequence[Category]) -> tuple[tuple[int, int], ...]:
 
 def _values(template: Template, inputs: PipelineInputs) -> dict[str, str]:
     schedule = inputs.schedule
-    if "image_resizer" in template.placeholders:
-        resizer = {"image_resizer": _image_resizer(template.info.input_size, inputs.input_hw)}
-    else:
-        resizer = {}
     return {
-        **resizer,
+        "image_resizer": _image_resizer(inputs.input_size or template.info.input_size, inputs.input_hw),
         "num_classes": str(len(inputs.label_map.items)),
         "num_keypoints": str(inputs.label_map.num_keypoints),
         "label_map_path": quoted(inputs.label_map_path),

@@ -41,7 +41,8 @@ class TemplateInfo:
         zoo_model: folder of its pretrained model under ``pretrained_models/``; "" if there is none.
         zoo_url: where that model is published.
         batch_size: default.
-        rectangle_multiple: sides of a rectangular input must be multiples of this; 0: the input is always square.
+        input_multiple: sides of the input must be multiples of this, for the network's strides.
+        rectangular: the input may be a rectangle where images have one shape; else it is always square.
         max_box_predictions: detections per image, unless the data has images with more objects.
         epochs: see `Reference`, like all that follow.
     """
@@ -53,7 +54,8 @@ class TemplateInfo:
     zoo_model: str
     zoo_url: str
     batch_size: int
-    rectangle_multiple: int
+    input_multiple: int
+    rectangular: bool
     max_box_predictions: int
     epochs: int
     min_steps: int
@@ -146,9 +148,10 @@ def _info(facts: dict[str, Any], name: str) -> TemplateInfo:
         info = from_dict(TemplateInfo, facts)
     except ConfigError as exc:
         raise ConfigError(f"template {name}: {exc}") from exc
-    kinds = {"str": str, "int": int, "float": (int, float)}
+    kinds = {"str": str, "int": int, "float": (int, float), "bool": bool}
     for field, kind in TemplateInfo.__annotations__.items():
-        if isinstance(facts[field], bool) or not isinstance(facts[field], kinds[kind]):  # type: ignore[arg-type]
+        is_bool = isinstance(facts[field], bool)
+        if is_bool != (kind == "bool") or not isinstance(facts[field], kinds[kind]):  # type: ignore[arg-type]
             raise ConfigError(f"template {name}: '{field}' is {facts[field]!r}; expected {kind}.")
     return info
 

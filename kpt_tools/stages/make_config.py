@@ -110,6 +110,13 @@ def _inputs(config: MakeConfigConfig, manifest: RecordsManifest, template: Templ
         learning_rate=config.learning_rate,
     )
     val = _val(manifest)
+    multiple, input_size = template.info.input_multiple, config.input_size or template.info.input_size
+    if input_size < multiple or input_size % multiple:
+        below = max(multiple, input_size // multiple * multiple)
+        raise ConfigError(
+            f"--input-size {input_size}; expected a multiple of {multiple}, for the strides of {template.name}: "
+            f"{below} or {below + multiple}."
+        )
     return PipelineInputs(
         label_map=label_map,
         skeleton=skeleton_of(manifest.categories),
@@ -122,7 +129,8 @@ def _inputs(config: MakeConfigConfig, manifest: RecordsManifest, template: Templ
         max_instances=max(split.max_instances for split in manifest.splits.values()),
         checkpoint=None if checkpoint is None else _project_path(checkpoint),
         any_orientation=config.any_orientation,
-        input_hw=rectangle(manifest.aspect_range, template.info.input_size, template.info.rectangle_multiple),
+        input_size=input_size,
+        input_hw=rectangle(manifest.aspect_range, input_size, multiple) if template.info.rectangular else None,
     )
 
 
@@ -207,10 +215,10 @@ def _warnings(manifest: RecordsManifest, inputs: PipelineInputs) -> tuple[str, .
     return tuple(warnings)
 
 
-def input_text(template: Template, inputs: PipelineInputs) -> str:
+def input_text(inputs: PipelineInputs) -> str:
     """The size of the network's input, and why it is that."""
     if inputs.input_hw is None:
-        return f"{template.info.input_size} x {template.info.input_size} px, images padded to a square"
+        return f"{inputs.input_size} x {inputs.input_size} px, images padded to a square"
     height, width = inputs.input_hw
     return f"{width} x {height} px, for all images have about this shape"
 
@@ -226,7 +234,7 @@ def _head(
     lines = [
         f"kpt-tools {kpt_tools.__version__} make-config, template {template.name}: {template.info.title}.",
         "Relative paths count from the folder that make-config ran in; start kpt-tools train there.",
-        f"Input: {input_text(template, inputs)}.",
+        f"Input: {input_text(inputs)}.",
         f"Steps: {schedule.steps} ({schedule.origin}).",
         f"Mirror images exchange: {', '.join(f'{a} and {b}' for a, b in flip_names) or 'nothing'}.",
         f"Start: {inputs.checkpoint or 'from scratch'}.",

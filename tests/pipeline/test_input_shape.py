@@ -30,10 +30,6 @@ def test_the_smallest_rectangle_that_loses_nothing(
     assert rectangle(aspect_range, 256, 32) == expected
 
 
-def test_a_network_that_takes_squares_only() -> None:
-    assert rectangle((4 / 3, 4 / 3), 512, 0) is None
-
-
 def test_stretch_is_the_same_both_ways() -> None:
     assert stretch(1.1, 1.0) == pytest.approx(0.1)
     assert stretch(1.0, 1.1) == pytest.approx(0.1)

@@ -36,10 +36,8 @@ def test_templates_are_found() -> None:
 def test_facts_agree_with_the_text(name: str) -> None:
     template = load_template(name)
     assert f'type: "{template.info.extractor}"' in template.body
-    if template.info.rectangle_multiple:
-        assert "image_resizer" in template.placeholders
-    else:
-        assert f"max_dimension: {template.info.input_size} " in template.body
+    assert template.info.input_size % template.info.input_multiple == 0
+    assert "image_resizer" in template.placeholders
     assert template.info.zoo_url.startswith("http") == bool(template.info.zoo_model)
     assert template.info.min_steps < template.info.max_steps
     assert "use_moving_average: false" in template.body

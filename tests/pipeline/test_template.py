@@ -20,7 +20,8 @@ def facts(**changes: object) -> dict[str, object]:
         "zoo_model": "",
         "zoo_url": "",
         "batch_size": 2,
-        "rectangle_multiple": 0,
+        "input_multiple": 32,
+        "rectangular": False,
         "max_box_predictions": 20,
         "epochs": 3,
         "min_steps": 1,
@@ -56,7 +57,7 @@ def test_facts_are_taken_out_of_the_body() -> None:
     [
         pytest.param(text("", color="red"), "template t: .*unknown setting 'color'", id="unknown"),
         pytest.param(text("").replace('#@ title = "T"\n', ""), r"missing setting\(s\) title", id="missing"),
-        pytest.param(text('#@ title = "again"\n'), "t:17: 'title' occurs twice", id="twice"),
+        pytest.param(text('#@ title = "again"\n'), "t:18: 'title' occurs twice", id="twice"),
         pytest.param(text("").replace('"never"', "never"), "t:2: 'use' is never; expected JSON", id="not-json"),
         pytest.param(text("", batch_size="2"), "'batch_size' is '2'; expected int", id="wrong-type"),
         pytest.param(text("", batch_size=True), "'batch_size' is True; expected int", id="bool"),

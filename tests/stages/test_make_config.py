@@ -13,7 +13,7 @@ import pytest
 
 from kpt_tools.cli.main import run
 from kpt_tools.config.make_config import MakeConfigConfig
-from kpt_tools.config.records_manifest import RecordsManifest, SplitRecords
+from kpt_tools.config.records_manifest import RecordsManifest, SplitRecords, read_manifest
 from kpt_tools.entities import Category
 from kpt_tools.errors import ConfigError, DataError, KptToolsError
 from kpt_tools.pipeline.label_map import format_label_map, label_map_of
@@ -148,6 +148,34 @@ def test_warnings(project: Path) -> None:
     assert "objects beyond 100 would be cut off" in warnings[2]
 
 
+def resizer_of(**changes: object) -> str:
+    from kpt_tools.odapi import pipeline_config
+    from kpt_tools.stages.make_config import make_config
+
+    make_config(MakeConfigConfig(**changes))  # type: ignore[arg-type]
+    return " ".join(str(pipeline_config.read(Path("pipeline.config")).model.center_net.image_resizer).split())
+
+
+def square(side: int) -> str:
+    return f"keep_aspect_ratio_resizer {{ min_dimension: {side} max_dimension: {side} pad_to_max_dimension: true }}"
+
+
+@pytest.mark.odapi
+def test_shape_and_size_of_the_input(project: Path) -> None:
+    """A rectangle where all images have one shape and the template allows it."""
+    folder = put_records(project)
+    assert resizer_of(template="centernet_cpu_256_kpts") == square(256), "the manifest does not tell shapes"
+    manifest = dataclasses.replace(read_manifest(folder), aspect_range=(4 / 3, 1.34))
+    manifest.write(folder)
+    assert read_manifest(folder) == manifest
+    assert resizer_of(template="centernet_cpu_256_kpts") == "fixed_shape_resizer { height: 192 width: 256 }"
+    found = resizer_of(template="centernet_cpu_256_kpts", input_size=384)
+    assert found == "fixed_shape_resizer { height: 288 width: 384 }"
+    assert "# Input: 384 x 288 px" in Path("pipeline.config").read_text()
+    assert resizer_of(fresh=True) == square(512)
+    assert resizer_of(fresh=True, input_size=384) == square(384)
+
+
 @pytest.mark.odapi
 def test_a_config_that_was_there_stays_when_the_new_one_fails(project: Path) -> None:
     from kpt_tools.stages.make_config import make_config
@@ -171,6 +199,9 @@ def test_a_config_that_was_there_stays_when_the_new_one_fails(project: Path) -> 
             cpu(records=Path("nothing")), ConfigError, "no such file; expected a manifest of records", id="no-records"
         ),
         pytest.param(cpu(steps=1, epochs=1), ConfigError, "--epochs 1 and --steps 1", id="steps-and-epochs"),
+        pytest.param(
+            cpu(input_size=300), ConfigError, r"--input-size 300; expected a multiple of 32, .*: 288 or 320", id="size"
+        ),
         pytest.param(cpu(sigmas="5"), ConfigError, "sigma is 5", id="sigma-five"),
         pytest.param(cpu(flip_pairs="left_hed:right_head"), ConfigError, "did you mean 'left_head'", id="flip-typo"),
         pytest.param(

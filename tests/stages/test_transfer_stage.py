@@ -21,8 +21,6 @@ pytestmark = [pytest.mark.odapi, pytest.mark.slow]
 
 # The network that is built and traced fastest.
 SMALL = (
-    "model.center_net.image_resizer.keep_aspect_ratio_resizer.min_dimension=64",
-    "model.center_net.image_resizer.keep_aspect_ratio_resizer.max_dimension=64",
     "model.center_net.feature_extractor.type=hourglass_10",
     "model.center_net.feature_extractor.channel_means=[0, 0, 0]",
     "model.center_net.feature_extractor.channel_stds=[255, 255, 255]",
@@ -52,6 +50,7 @@ def config_of(folder, **changes) -> MakeConfigConfig:
         out=folder / "pipeline.config",
         batch_size=2,
         steps=1,
+        input_size=64,
         overrides=SMALL,
     )
     return replace(small, **changes)
