@@ -22,7 +22,7 @@ class DemoConfig:
 
     out: Path = Path("demo")
     count: int = 400
-    steps: int = 1400
+    steps: int = 2200
     seed: int = 0
     goal: float = 0.8
 
