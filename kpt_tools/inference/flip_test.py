@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kpt_tools.entities import ModelMetadata
+from kpt_tools.inference.around import EngineAround
 from kpt_tools.inference.engine import Engine, ImageRgb, RawDetections, check_image
 
 SAME_IOU = 0.5
@@ -24,28 +25,13 @@ _POINTS, _POINT_SCORES = "detection_keypoints", "detection_keypoint_scores"
 FloatArray = npt.NDArray[np.float32]
 
 
-class FlipTestEngine:
+class FlipTestEngine(EngineAround):
     """Runs an engine on pictures and their mirror images."""
 
     def __init__(self, engine: Engine) -> None:
         """Wrap an engine."""
-        self._engine = engine
+        super().__init__(engine)
         self._slots = _mirrored_slots(engine.metadata)
-
-    @property
-    def metadata(self) -> ModelMetadata:
-        """See `Engine`."""
-        return self._engine.metadata
-
-    @property
-    def batch_size(self) -> int:
-        """See `Engine`."""
-        return self._engine.batch_size
-
-    def detect(self, image: ImageRgb) -> RawDetections:
-        """See `Engine`."""
-        (found,) = self.detect_batch([image])
-        return found
 
     def detect_batch(self, images: Sequence[ImageRgb]) -> list[RawDetections]:
         """See `Engine`; boxes, points and scores are means of both looks, and what one of them missed counts half."""

@@ -8,32 +8,14 @@ import numpy as np
 
 from kpt_tools.config.network_input import MOST_STRETCH
 from kpt_tools.entities import ModelMetadata
+from kpt_tools.inference.around import EngineAround
 from kpt_tools.inference.engine import Engine, ImageRgb, RawDetections, check_image
 
 _BOXES, _POINTS = "detection_boxes", "detection_keypoints"
 
 
-class PaddedEngine:
+class PaddedEngine(EngineAround):
     """Gives an engine pictures of about the shape of its input, black at the right or at the bottom."""
-
-    def __init__(self, engine: Engine) -> None:
-        """Wrap an engine whose network stretches pictures to its input."""
-        self._engine = engine
-
-    @property
-    def metadata(self) -> ModelMetadata:
-        """See `Engine`."""
-        return self._engine.metadata
-
-    @property
-    def batch_size(self) -> int:
-        """See `Engine`."""
-        return self._engine.batch_size
-
-    def detect(self, image: ImageRgb) -> RawDetections:
-        """See `Engine`."""
-        (found,) = self.detect_batch([image])
-        return found
 
     def detect_batch(self, images: Sequence[ImageRgb]) -> list[RawDetections]:
         """See `Engine`."""
