@@ -38,6 +38,11 @@ class NetworkInput:
     clip_keypoints: bool = False
 
 
+def stretch(aspect: float, other: float) -> float:
+    """How far a picture of one width / height is stretched to another: 0.05 for five per cent, either way."""
+    return max(aspect / other, other / aspect) - 1.0
+
+
 def description_of(model: Path) -> Path:
     """The file beside `model` that describes its input."""
     return model.with_suffix(".json")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kpt_tools.config.network_input import MOST_STRETCH
+from kpt_tools.config.network_input import MOST_STRETCH, stretch
 from kpt_tools.entities import ModelMetadata
 from kpt_tools.inference.around import EngineAround
 from kpt_tools.inference.engine import Engine, ImageRgb, RawDetections, check_image
@@ -41,7 +41,7 @@ def padded_hw(image_hw: tuple[int, int], input_hw: tuple[int, int]) -> tuple[int
     """Height and width of a picture with its padding; its own, if it differs little from the input's shape."""
     height, width = image_hw
     wanted = input_hw[1] / input_hw[0]
-    if max(width / height / wanted, wanted * height / width) - 1.0 <= MOST_STRETCH:
+    if stretch(width / height, wanted) <= MOST_STRETCH:
         return image_hw
     return max(height, round(width / wanted)), max(width, round(height * wanted))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from kpt_tools.config.network_input import MOST_STRETCH
+from kpt_tools.config.network_input import MOST_STRETCH, stretch
 
 
 def rectangle(aspect_range: tuple[float, float] | None, side: int, multiple: int) -> tuple[int, int] | None:
@@ -30,8 +30,3 @@ def rectangle(aspect_range: tuple[float, float] | None, side: int, multiple: int
         and all(stretch(width / height, aspect) <= MOST_STRETCH for aspect in aspect_range)
     ]
     return min(fitting, key=lambda hw: hw[0] * hw[1], default=None)
-
-
-def stretch(aspect: float, other: float) -> float:
-    """How far a picture of one width / height is stretched to another: 0.05 for five per cent, either way."""
-    return max(aspect / other, other / aspect) - 1.0

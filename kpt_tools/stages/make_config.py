@@ -110,13 +110,8 @@ def _inputs(config: MakeConfigConfig, manifest: RecordsManifest, template: Templ
         learning_rate=config.learning_rate,
     )
     val = _val(manifest)
-    multiple, input_size = template.info.input_multiple, config.input_size or template.info.input_size
-    if input_size < multiple or input_size % multiple:
-        below = max(multiple, input_size // multiple * multiple)
-        raise ConfigError(
-            f"--input-size {input_size}; expected a multiple of {multiple}, for the strides of {template.name}: "
-            f"{below} or {below + multiple}."
-        )
+    input_size = _input_size(config, template)
+    fitting = rectangle(manifest.aspect_range, input_size, template.info.input_multiple)
     return PipelineInputs(
         label_map=label_map,
         skeleton=skeleton_of(manifest.categories),
@@ -130,8 +125,22 @@ def _inputs(config: MakeConfigConfig, manifest: RecordsManifest, template: Templ
         checkpoint=None if checkpoint is None else _project_path(checkpoint),
         any_orientation=config.any_orientation,
         input_size=input_size,
-        input_hw=rectangle(manifest.aspect_range, input_size, multiple) if template.info.rectangular else None,
+        input_hw=fitting if template.info.rectangular else None,
     )
+
+
+def _input_size(config: MakeConfigConfig, template: Template) -> int:
+    """The side of a square input, which the strides of the network must divide."""
+    size, multiple = config.input_size, template.info.input_multiple
+    if size is None:
+        return template.info.input_size
+    if size < multiple or size % multiple:
+        below = max(multiple, size // multiple * multiple)
+        raise ConfigError(
+            f"--input-size {size}; expected a multiple of {multiple}, for the strides of {template.name}: "
+            f"{below} or {below + multiple}."
+        )
+    return size
 
 
 def _pretrained(config: MakeConfigConfig) -> str | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kpt_tools.pipeline.input_shape import rectangle, stretch
+from kpt_tools.config.network_input import stretch
+from kpt_tools.pipeline.input_shape import rectangle
 
 
 @pytest.mark.parametrize(

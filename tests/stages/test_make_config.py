@@ -202,6 +202,7 @@ def test_a_config_that_was_there_stays_when_the_new_one_fails(project: Path) -> 
         pytest.param(
             cpu(input_size=300), ConfigError, r"--input-size 300; expected a multiple of 32, .*: 288 or 320", id="size"
         ),
+        pytest.param(cpu(input_size=0), ConfigError, r"--input-size 0; expected a multiple of 32", id="no-size"),
         pytest.param(cpu(sigmas="5"), ConfigError, "sigma is 5", id="sigma-five"),
         pytest.param(cpu(flip_pairs="left_hed:right_head"), ConfigError, "did you mean 'left_head'", id="flip-typo"),
         pytest.param(
