@@ -90,16 +90,16 @@ def test_records_are_those_of_the_local_way(tmp_path: Path, changes: dict[str, A
 def test_everything_may_be_on_another_filesystem(tmp_path: Path, shelf: Path) -> None:
     project(tmp_path)
     convert(str(tmp_path / "annotations.json"), str(tmp_path / "images"), str(tmp_path / "local"), None, shards=2)
-    shutil.copytree(tmp_path / "images", shelf / "farm" / "images")
-    shutil.copy(tmp_path / "annotations.json", shelf / "farm" / "annotations.json")
+    shutil.copytree(tmp_path / "images", shelf / "lab" / "images")
+    shutil.copy(tmp_path / "annotations.json", shelf / "lab" / "annotations.json")
     for shards in (4, 2):  # the second run replaces the first
-        result = convert("shelf://farm/annotations.json", "shelf://farm/images", "shelf://out/a", DIRECT, shards=shards)
+        result = convert("shelf://lab/annotations.json", "shelf://lab/images", "shelf://out/a", DIRECT, shards=shards)
     ours, far = contents(tmp_path / "local"), contents(shelf / "out" / "a")
     reports = [json.loads(found.pop("report.json"))["counts"] for found in (ours, far)]
     assert far == ours
     assert reports[0] == reports[1]
     (missing,) = (found.message for found in result.report.findings if found.code == "image-missing")
-    assert "no such file in shelf://farm/images" in missing
+    assert "no such file in shelf://lab/images" in missing
 
 
 def test_an_image_that_fails_goes_to_the_dead_letters(tmp_path: Path, shelf: Path) -> None:

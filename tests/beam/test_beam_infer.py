@@ -89,10 +89,10 @@ def test_outputs_are_those_of_the_local_way(tmp_path: Path, settings: dict[str, 
 
 @needs_beam
 def test_everything_may_be_on_another_filesystem(tmp_path: Path, shelf: Path) -> None:
-    images(shelf / "farm")
+    images(shelf / "lab")
     model(shelf / "model")
-    detect(str(shelf / "farm"), str(shelf / "model"), str(tmp_path / "local"), None)
-    result = detect("shelf://farm", "shelf://model", "shelf://out/a", DIRECT)
+    detect(str(shelf / "lab"), str(shelf / "model"), str(tmp_path / "local"), None)
+    result = detect("shelf://lab", "shelf://model", "shelf://out/a", DIRECT)
     ours, far = contents(tmp_path / "local"), contents(shelf / "out" / "a")
     rows = [found.pop("predictions.jsonl").splitlines() for found in (ours, far)]
     assert far == ours
@@ -144,10 +144,10 @@ def test_several_processes_find_the_same(tmp_path: Path, repository: Path) -> No
     ("settings", "beam", "match"),
     [
         ({"track": True}, DIRECT, "--track needs the pictures one after the other"),
-        ({"inputs": ("gs://farm", "more")}, DIRECT, "gs://farm: give one folder of another filesystem"),
-        ({"inputs": ("gs://farm",), "to_coco_annotator": True}, DIRECT, "--to-coco-annotator needs the pictures on"),
-        ({"inputs": ("gs://farm",)}, BeamConfig(), "gs://farm: is not on this machine"),
-        ({"model": Path("gs://farm/model")}, BeamConfig(), "gs://farm/model: is not on this machine"),
+        ({"inputs": ("gs://lab", "more")}, DIRECT, "gs://lab: give one folder of another filesystem"),
+        ({"inputs": ("gs://lab",), "to_coco_annotator": True}, DIRECT, "--to-coco-annotator needs the pictures on"),
+        ({"inputs": ("gs://lab",)}, BeamConfig(), "gs://lab: is not on this machine"),
+        ({"model": Path("gs://lab/model")}, BeamConfig(), "gs://lab/model: is not on this machine"),
     ],
     ids=["track", "several", "coco-annotator", "input-without-runner", "model-without-runner"],
 )

@@ -65,7 +65,7 @@ def test_beam_options_need_a_runner() -> None:
 
 def test_other_filesystems_need_a_runner(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     annotations, _ = write_project(tmp_path, many_dict(2))
-    with pytest.raises(ConfigError, match=r"gs://farm/images: is not on this machine; .* --runner DirectRunner"):
-        make_tfrecord(MakeTfrecordConfig(annotations, Path("gs://farm/images"), tmp_path / "out"))
-    assert run(["check", "gs://farm/a.json"]) == 2
-    assert "gs://farm/a.json: is not on this machine" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match=r"gs://lab/images: is not on this machine; .* --runner DirectRunner"):
+        make_tfrecord(MakeTfrecordConfig(annotations, Path("gs://lab/images"), tmp_path / "out"))
+    assert run(["check", "gs://lab/a.json"]) == 2
+    assert "gs://lab/a.json: is not on this machine" in capsys.readouterr().err
