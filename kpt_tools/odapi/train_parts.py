@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kpt_tools.odapi import fast_gradients, train_input
+from kpt_tools.odapi import fast_gradients, sparse_heads, train_input
 
 
 @dataclass
@@ -150,6 +150,7 @@ def train_step(parts: Parts, averages: Any = None) -> Callable[[Any], Any]:
 
     strategy = tf.distribute.get_strategy()
     config = parts.train_config
+    has_gpu = bool(tf.config.list_logical_devices("GPU"))
     clip = config.gradient_clipping_by_norm if config.gradient_clipping_by_norm > 0 else None
 
     def one_replica(features: Any, labels: Any) -> Any:
@@ -171,7 +172,8 @@ def train_step(parts: Parts, averages: Any = None) -> Callable[[Any], Any]:
     @tf.function(autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
     def step(iterator: Any) -> Any:
         features, labels = iterator.get_next()
-        losses = strategy.run(one_replica, args=(features, labels))
+        with contextlib.nullcontext() if has_gpu else sparse_heads.in_training(parts.model):
+            losses = strategy.run(one_replica, args=(features, labels))
         if averages is not None:
             averages.update(parts.global_step)
         return model_lib_v2.reduce_dict(strategy, losses, tf.distribute.ReduceOp.SUM)
