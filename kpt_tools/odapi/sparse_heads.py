@@ -36,7 +36,8 @@ def in_training(model: Any) -> Iterator[None]:
 def _predict(model: Any, images: Any) -> dict[str, Any]:
     """What `CenterNetMetaArch.predict` returns, with zeros where no loss looks."""
     features = model._feature_extractor(images)
-    looked_at = _cells_of_losses(model, *images.shape[1:3])
+    height, width = images.shape[1:3]
+    looked_at = _cells_of_losses(model, height, width) if height and width else {}
     predictions: dict[str, Any] = {
         name: [_output(head, stage, looked_at.get(name)) for head, stage in zip(heads, features, strict=True)]
         for name, heads in model._prediction_head_dict.items()
@@ -97,7 +98,7 @@ def _is_simple(head: Any) -> bool:
     """Whether a head is a convolution, ReLU, and a convolution of 1 x 1, which `at_cells` knows to compute."""
     import tensorflow as tf
 
-    layers = getattr(head, "layers", ())
+    layers: Any = getattr(head, "layers", ())
     if [type(layer) for layer in layers] != [tf.keras.layers.Conv2D, tf.keras.layers.ReLU, tf.keras.layers.Conv2D]:
         return False
     first, relu, last = layers
@@ -136,7 +137,7 @@ def at_cells(head: Any, features: Any, cells: Any) -> Any:
     import tensorflow as tf
 
     first, _, last = head.layers
-    batch, (height, width, channels) = tf.shape(features)[0], features.shape[1:]
+    batch, (height, width) = tf.shape(features)[0], features.shape[1:3]
     # As the OD API does: a place outside the map, whose loss has no weight, is whatever cell its number falls on.
     numbers = tf.unique((cells[:, 0] * height + cells[:, 1]) * width + cells[:, 2])[0]
     patches = _patches(features, numbers, first.kernel_size)

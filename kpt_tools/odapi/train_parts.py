@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kpt_tools.odapi import fast_gradients, sparse_heads, train_input
+from kpt_tools.odapi import fast_gradients, keypoint_heatmaps, sparse_heads, train_input
 
 
 @dataclass
@@ -172,7 +172,8 @@ def train_step(parts: Parts, averages: Any = None) -> Callable[[Any], Any]:
     @tf.function(autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
     def step(iterator: Any) -> Any:
         features, labels = iterator.get_next()
-        with contextlib.nullcontext() if has_gpu else sparse_heads.in_training(parts.model):
+        sparse = contextlib.nullcontext() if has_gpu else sparse_heads.in_training(parts.model)
+        with keypoint_heatmaps.each_in_its_channel(parts.model), sparse:
             losses = strategy.run(one_replica, args=(features, labels))
         if averages is not None:
             averages.update(parts.global_step)
