@@ -1,6 +1,6 @@
 """Training speed, memory and loss: kpt-tools train against the OD API's own program on the same config.
 
-    python benchmarks/bench_train.py [--cases small hourglass full-hd] [--repeats 3] [--steps 100] [--work FOLDER]
+    python benchmarks/bench_train.py [--cases small mobilenet hourglass full-hd] [--repeats 3] [--steps 100] [--work FOLDER]
 
 The other side is `model_main_tf2` through the same compatibility layer with its default settings (float32, summaries,
 MirroredStrategy), but for one: it runs 5 steps per call and not 100 (1 with the hourglass), to be able to tell the
@@ -52,6 +52,7 @@ class Case:
 
 CASES = {
     "small": Case("centernet_cpu_256_kpts", 8, (640, 480), 120, 5, 100, 1.5),
+    "mobilenet": Case("centernet_mobilenetv2_fpn_256_kpts", 8, (640, 480), 120, 5, 100, 1.5),
     "hourglass": Case("centernet_hg104_512_kpts", 1, (640, 480), 40, 1, 8, 1.5),
     "full-hd": Case("centernet_cpu_256_kpts", 8, (1920, 1080), 120, 5, 100, 2.0),
 }
