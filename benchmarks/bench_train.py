@@ -1,6 +1,6 @@
 """Training speed, memory and loss: kpt-tools train against the OD API's own program on the same config.
 
-    python benchmarks/bench_train.py [--cases small mobilenet hourglass full-hd] [--repeats 3] [--steps 100] [--work FOLDER]
+    python benchmarks/bench_train.py [--cases small hourglass ...] [--repeats 3] [--steps 100] [--work FOLDER]
 
 The other side is `model_main_tf2` through the same compatibility layer with its default settings (float32, summaries,
 MirroredStrategy), but for one: it runs 5 steps per call and not 100 (1 with the hourglass), to be able to tell the
