@@ -7,6 +7,8 @@ import queue
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kpt_tools.config.engines import BFLOAT16
 from kpt_tools.errors import EngineError
 from kpt_tools.inference.engine import first_line
@@ -38,14 +40,12 @@ def load_openvino(path: Path, precision: str, streams: int = 1) -> Network:
     }
     try:
         compiled = _core(openvino).compile_model(str(path), "CPU", hints)
+        requests = _warm_requests(compiled, streams)
     except Exception as exc:
         raise EngineError(
             f"{path}: OpenVINO {openvino.__version__} cannot load it ({first_line(exc)}). Run kpt-tools export again, "
             "or pip install --upgrade openvino."
         ) from exc
-    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    for _ in range(streams):
-        requests.put(compiled.create_infer_request())
     names = {output.get_any_name(): output for output in compiled.outputs}
 
     def run(image: Any) -> dict[str, Any]:
@@ -59,6 +59,21 @@ def load_openvino(path: Path, precision: str, streams: int = 1) -> Network:
             requests.put(request)
 
     return run
+
+
+def _warm_requests(compiled: Any, count: int) -> queue.SimpleQueue[Any]:
+    """Requests that ran once, if there are several: one after the other.
+
+    What a request prepares in its first run can deadlock with what another one prepares. Seen with OpenVINO 2026.4 and
+    two requests on two cores: one start in nine hung (see also github.com/ultralytics/ultralytics/issues/25923).
+    """
+    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for _ in range(count):
+        request = compiled.create_infer_request()
+        if count > 1:
+            request.infer([np.zeros(tuple(compiled.input(0).shape), np.float32)])
+        requests.put(request)
+    return requests
 
 
 @functools.cache
