@@ -30,7 +30,7 @@ from kpt_tools.stages.run_manifest import versions
 
 GROUPS, IN_ORDER = "groups", "in-order"
 FINDER = "whole-mobile-softargmax-160"
-EPOCHS = 60
+EPOCHS, EPOCHS_OF_CROPS = 60, 30
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Row:
 
 def crop(name: str, **settings: Any) -> Row:
     """A model of crops at 128 px, which the finder tells where to look."""
-    return Row(name, {"region": "points", "epochs": EPOCHS, **settings}, first=True)
+    return Row(name, {"region": "points", "epochs": EPOCHS_OF_CROPS, **settings}, first=True)
 
 
 ROWS = (
@@ -59,9 +59,9 @@ ROWS = (
     crop("crop-unet-gaussian", model="unet", target="gaussian"),
     crop("crop-hourglass-gaussian", model="hourglass", target="gaussian"),
     crop("crop-direct", model="direct", target="points"),
-    Row("document", {"recipe": "document", "precision": "auto"}, first=True),
-    Row("document-its-split", {"recipe": "document", "precision": "auto"}, split=IN_ORDER),
-    Row("document-gaussian", {"recipe": "document", "target": "gaussian", "precision": "auto"}, first=True),
+    Row("document", {"recipe": "document"}, first=True),
+    Row("document-its-split", {"recipe": "document"}, split=IN_ORDER),
+    Row("document-gaussian", {"recipe": "document", "target": "gaussian"}, first=True),
 )
 
 

@@ -18,6 +18,7 @@ from kpt_tools.heatmap.losses import Loss, loss_of
 from kpt_tools.heatmap.networks import build
 from kpt_tools.heatmap.pipeline import Source, plain_batches, training_batches
 from kpt_tools.heatmap.serving import decode_answer, served
+from kpt_tools.heatmap.wide_conv import with_wide_kernels_in_frequency
 from kpt_tools.lazy import quiet_tensorflow, require
 
 STATE_NAME = "state.json"
@@ -80,8 +81,7 @@ class Trainer:
         self.tf = quiet_tensorflow(purpose="training a heatmap model")
         self.keras = require("tf_keras", purpose="training a heatmap model")
         self.keras.utils.set_random_seed(job.train.seed)
-        self.model = build(job.train.spec)
-        self.average = self.keras.models.clone_model(self.model)
+        self.model, self.average = self._fresh_model(), self._fresh_model()
         self.average.set_weights(self.model.get_weights())
         self.optimizer = self._optimizer()
         self.optimizer.build(self.model.trainable_variables)
@@ -118,9 +118,9 @@ class Trainer:
         if self.best is None:
             raise ConfigError(f"{self.job.run}: no epoch was finished, so there are no weights to use. Train on.")
         prefix = self.job.run / _CHECKPOINTS / self.best["file"]
-        checkpoint = self.tf.train.Checkpoint(model=self.average)
-        checkpoint.read(str(prefix)).assert_existing_objects_matched()
-        return self.average
+        model = build(self.job.train.spec)
+        self.tf.train.Checkpoint(model=model).read(str(prefix)).assert_existing_objects_matched()
+        return model
 
     def save(self) -> None:
         """Save the state: first the weights, then what is told about them."""
@@ -235,6 +235,9 @@ class Trainer:
 
     def _pixels(self, images: Any) -> Any:
         return self.tf.cast(images, self.tf.float32) / 255.0
+
+    def _fresh_model(self) -> Any:
+        return with_wide_kernels_in_frequency(build(self.job.train.spec))
 
     def _loss(self) -> Loss:
         return loss_of(self.job.train.spec, self.job.recipe.loss)
