@@ -87,6 +87,11 @@ def prepare_command(**settings: Any) -> int:
 @option(HeatmapTrainConfig, "learning_rate", type=float, help="The highest.")
 @option(HeatmapTrainConfig, "optimizer", type=click.Choice(("rmsprop", "adamw")), help="Optimizer.")
 @option(HeatmapTrainConfig, "loss", type=click.Choice(("mse", "awing", "own")), help="Loss of heatmaps.")
+@option(HeatmapTrainConfig, "shift", type=float, help="Augmentation: moved by at most this share of the side.")
+@option(HeatmapTrainConfig, "zoom", type=float, help="Augmentation: scaled by up to 1 + this, up and down.")
+@option(HeatmapTrainConfig, "flip", type=float, help="Augmentation: probability of a mirror image.")
+@option(HeatmapTrainConfig, "rotate_deg", type=float, help="Augmentation: turned by at most so many degrees.")
+@option(HeatmapTrainConfig, "colour", type=float, help="Augmentation: brightness and contrast, at most this share.")
 @option(HeatmapTrainConfig, "precision", help="float32, bfloat16 or auto.")
 @option(HeatmapTrainConfig, "seed", type=int, help="Seed of weights, order and augmentation.")
 def train_command(**settings: object) -> int:

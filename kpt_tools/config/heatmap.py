@@ -138,6 +138,9 @@ RECIPES: dict[str, Recipe] = {
     ),
 }
 
+AUGMENTATION_LIMITS = {"shift": 1.0, "zoom": 10.0, "flip": 1.0, "rotate_deg": 180.0, "colour": 1.0}
+"""The most that each setting of the augmentation can be; the least is 0."""
+
 
 @dataclass(frozen=True)
 class HeatmapTrainConfig:
@@ -156,6 +159,11 @@ class HeatmapTrainConfig:
         learning_rate: the highest.
         optimizer: "rmsprop" or "adamw".
         loss: "mse" or "awing" for heatmaps.
+        shift: of the augmentation: at most this share of the side, to all sides.
+        zoom: of the augmentation: scaled by a factor from 1 / (1 + zoom) to 1 + zoom.
+        flip: of the augmentation: probability of a mirror image.
+        rotate_deg: of the augmentation: turned by at most so many degrees to either side; 180: any orientation.
+        colour: of the augmentation: brightness and contrast are changed by at most this share.
         precision: "float32", "bfloat16", or "auto" (bfloat16 where the CPU has it).
         seed: of weights, order and augmentation.
     """
@@ -172,6 +180,11 @@ class HeatmapTrainConfig:
     learning_rate: float | None = None
     optimizer: str | None = None
     loss: str | None = None
+    shift: float | None = None
+    zoom: float | None = None
+    flip: float | None = None
+    rotate_deg: float | None = None
+    colour: float | None = None
     precision: str = "float32"
     seed: int = 0
 
@@ -192,6 +205,10 @@ class HeatmapTrainConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"--{name.replace('_', '-')} is {value}; expected more than 0.")
+        for name, most in AUGMENTATION_LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= most:
+                raise ConfigError(f"--{name.replace('_', '-')} is {value:g}; expected 0 to {most:g}.")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ from kpt_tools.errors import ConfigError, DataError
         (lambda: HeatmapPrepareConfig("x", patch_px=8), "--patch-px is 8; expected at least 32"),
         (lambda: HeatmapTrainConfig(model="vgg"), "--model is 'vgg'; expected one of fcn"),
         (lambda: HeatmapTrainConfig(recipe="best"), "--recipe is 'best'"),
+        (lambda: HeatmapTrainConfig(rotate_deg=200), "--rotate-deg is 200; expected 0 to 180"),
+        (lambda: HeatmapTrainConfig(flip=-0.5), "--flip is -0.5; expected 0 to 1"),
         (lambda: HeatmapTrainConfig(batch_size=0), "--batch-size is 0; expected more than 0"),
         (lambda: HeatmapEvalConfig(side="all"), "--side is 'all'"),
         (lambda: HeatmapEvalConfig(decoding="peak"), "--decoding is 'peak'"),
@@ -32,7 +34,7 @@ from kpt_tools.errors import ConfigError, DataError
         (lambda: HeatmapInferConfig(inputs=()), "no input given"),
         (lambda: HeatmapExportConfig(formats=("coreml",)), "--format is 'coreml'"),
     ],
-    ids=range(12),
+    ids=lambda value: value[:24] if isinstance(value, str) else "",
 )
 def test_settings_that_cannot_be_meant_are_refused(make, message) -> None:
     with pytest.raises(ConfigError, match=message):

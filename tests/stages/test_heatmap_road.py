@@ -17,6 +17,7 @@ from kpt_tools.config.heatmap import (
     HeatmapInferConfig,
     HeatmapPrepareConfig,
     HeatmapTrainConfig,
+    Recipe,
 )
 from kpt_tools.errors import ConfigError
 from kpt_tools.metrics.parity import Comparison
@@ -207,3 +208,9 @@ def test_what_does_not_fit_is_refused_before_anything_starts(tmp_path, settings,
 def test_recipes_with_what_is_given_beside_them(settings, expected) -> None:
     recipe = resolved_recipe(HeatmapTrainConfig(**settings))
     assert (recipe.model, recipe.target, recipe.loss) == expected
+
+
+def test_augmentation_is_as_given_and_else_as_the_recipe_has_it() -> None:
+    recipe = resolved_recipe(HeatmapTrainConfig(rotate_deg=180.0, flip=0.0))
+    assert (recipe.rotate_deg, recipe.flip) == (180.0, 0.0)
+    assert (recipe.shift, recipe.zoom) == (Recipe().shift, Recipe().zoom)
