@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kpt_tools.odapi.pipeline_config import Message
 
-_TENSORFLOW_BYTES = 0.9e9
+_TENSORFLOW_BYTES = 1.2e9
 _BYTES_PER_PARAMETER = 16
 """Weight, gradient and two moments of Adam, float32."""
 _SAVED_BYTES_PER_PARAMETER = 12

@@ -31,6 +31,21 @@ def test_estimates_are_within_a_third_of_what_was_measured(
     assert needs(extractor, side).memory(batch_size) / 1e9 == pytest.approx(measured_gb, rel=1 / 3)
 
 
+@pytest.mark.parametrize(
+    ("extractor", "side", "batch_size", "measured_gb"),
+    [
+        pytest.param("mobilenet_v2_fpn", 256, 2, 1.390, id="mobilenet-256-batch-2"),
+        pytest.param("mobilenet_v2_fpn", 256, 16, 2.273, id="mobilenet-256-batch-16"),
+        pytest.param("resnet_v1_50_fpn", 512, 2, 2.367, id="resnet-50-batch-2"),
+        pytest.param("hourglass_104", 512, 1, 5.585, id="hourglass-104"),
+    ],
+)
+def test_estimates_are_not_below_what_the_benchmark_measured(
+    extractor: str, side: int, batch_size: int, measured_gb: float
+) -> None:
+    assert needs(extractor, side).memory(batch_size) / 1e9 >= measured_gb
+
+
 def test_images_take_memory_by_their_area_whatever_the_resizer() -> None:
     assert needs("hourglass_20", 256).per_image == pytest.approx(needs("hourglass_20", 512).per_image / 4)
     assert needs("hourglass_20", 256, LETTERBOX) == needs("hourglass_20", 256)
