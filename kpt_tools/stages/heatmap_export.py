@@ -150,7 +150,7 @@ def _compared(folder: Path, name: str, reference: list[Prediction], patches: lis
 
 def _predictions(engine: HeatmapEngine, patches: list[Patch]) -> list[Prediction]:
     """What a model finds in patches in one look, so that a difference is the format's and not that of another view."""
-    finder = PointFinder(engine)
+    finder = PointFinder(engine, look_again=False)
     found = []
     for number, patch in enumerate(patches):
         points = None if engine.spec.region == "whole" else patch.points

@@ -5,7 +5,7 @@ import pytest
 
 from kpt_tools.entities import KeypointLabel, LabelMap, LabelMapItem, ModelMetadata
 from kpt_tools.errors import ConfigError
-from kpt_tools.heatmap.finder import PointFinder, detection_of
+from kpt_tools.heatmap.finder import PointFinder, detection_of, parts_of
 from kpt_tools.heatmap.spec import HeatmapSpec
 from kpt_tools.heatmap.targets import gaussian_heatmaps
 from tests.heatmap_factories import COLOURS, draw_cat, nine_points, spec
@@ -96,6 +96,67 @@ def test_first_models_that_cannot_help_are_refused(first, message) -> None:
 def test_unknown_points_are_no_start() -> None:
     with pytest.raises(ConfigError, match="none of the points given is known"):
         PointFinder(SpotEngine(spec(region="points"))).find(picture()[0], points=np.full((3, 2), np.nan))
+
+
+class ShortSighted(SpotEngine):
+    """Sees spots only where their extent is at least a share of the view; else it answers the middle, unsure."""
+
+    def run(self, images):
+        raw = super().run(images)
+        for image, maps in zip(images, raw["heatmaps"], strict=True):
+            near = np.any([np.abs(image.astype(int) - colour).sum(axis=2) < 90 for colour in COLOURS], axis=0)
+            xs = np.nonzero(near)[1]
+            if not xs.size or np.ptp(xs) < 0.12 * self.spec.input_px:
+                maps[:] = 0.4 * gaussian_heatmaps(np.full((3, 2), maps.shape[0] / 2), maps.shape[:2], 1.5)
+        return raw
+
+
+def small_cat() -> tuple[np.ndarray, np.ndarray]:
+    """A cat of 90 x 90 px low in the right corner of a picture of 320 x 240."""
+    image, truth = picture(size=(90, 90))
+    whole = np.zeros((240, 320, 3), np.uint8)
+    whole[150:240, 230:320] = image
+    return whole, truth + np.array([230, 150])
+
+
+def test_where_it_is_not_sure_it_looks_into_parts() -> None:
+    image, truth = small_cat()
+    engine = ShortSighted(spec())
+    found = PointFinder(engine).find(image)
+    assert engine.looks == 6
+    assert found.points == pytest.approx(truth, abs=6)
+    assert found.view.to_picture(np.array([[0.0, 0.0]])) == pytest.approx(np.array([[128.0, 48.0]]))
+
+
+def test_where_nothing_better_is_in_the_parts_the_first_answer_stays() -> None:
+    image = np.zeros((240, 320, 3), np.uint8)
+    engine = ShortSighted(spec())
+    found = PointFinder(engine).find(image)
+    assert engine.looks == 6
+    assert found.points == pytest.approx(np.full((3, 2), (160, 120)), abs=4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "box"),
+    [
+        pytest.param({"look_again": False}, None, id="told not to"),
+        pytest.param({}, (220.0, 140.0, 100.0, 100.0), id="a box was given"),
+    ],
+)
+def test_it_looks_once_where_it_is_told_where_or_not_to_look_again(settings, box) -> None:
+    engine = ShortSighted(spec(whole="box"))
+    PointFinder(engine, **settings).find(small_cat()[0], box)
+    assert engine.looks == 1
+
+
+@pytest.mark.parametrize("size", [(384, 288), (288, 384), (200, 200), (400, 3), (1, 1)], ids=str)
+def test_parts_cover_the_picture_and_nothing_else(size: tuple[int, int]) -> None:
+    seen = np.zeros((size[1], size[0]), bool)
+    for x, y, width, height in parts_of(size):
+        assert 0 <= x <= x + width <= size[0]
+        assert 0 <= y <= y + height <= size[1]
+        seen[y : y + height, x : x + width] = True
+    assert seen.all()
 
 
 def test_another_decoding_of_the_same_look() -> None:
