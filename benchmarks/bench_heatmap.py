@@ -51,6 +51,7 @@ def crop(name: str, **settings: Any) -> Row:
 ROWS = (
     Row(FINDER, {"region": "whole", "size": 160, "epochs": EPOCHS}),
     Row("both-mobile-softargmax", {"epochs": EPOCHS}),
+    Row("both-mobile-gaussian", {"epochs": EPOCHS, "target": "gaussian"}),
     Row("both-mobile-softargmax-turned", {"epochs": EPOCHS, "rotate_deg": 60.0}),
     crop("crop-mobile-softargmax"),
     crop("crop-mobile-simcc", target="simcc"),
