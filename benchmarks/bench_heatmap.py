@@ -49,11 +49,11 @@ def crop(name: str, **settings: Any) -> Row:
 
 
 ROWS = (
-    Row(FINDER, {"region": "whole", "size": 160, "epochs": EPOCHS}),
-    Row("both-mobile-softargmax", {"epochs": EPOCHS}),
+    Row(FINDER, {"region": "whole", "size": 160, "target": "softargmax", "epochs": EPOCHS}),
+    Row("both-mobile-softargmax", {"epochs": EPOCHS, "target": "softargmax"}),
     Row("both-mobile-gaussian", {"epochs": EPOCHS, "target": "gaussian"}),
-    Row("both-mobile-softargmax-turned", {"epochs": EPOCHS, "rotate_deg": 60.0}),
-    crop("crop-mobile-softargmax"),
+    Row("both-mobile-softargmax-turned", {"epochs": EPOCHS, "target": "softargmax", "rotate_deg": 60.0}),
+    crop("crop-mobile-softargmax", target="softargmax"),
     crop("crop-mobile-simcc", target="simcc"),
     crop("crop-mobile-gaussian", target="gaussian"),
     crop("crop-mobile-gaussian-awing", target="gaussian", loss="awing"),

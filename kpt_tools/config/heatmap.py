@@ -100,7 +100,7 @@ class Recipe:
     """
 
     model: str = "mobile"
-    target: str = "softargmax"
+    target: str = "gaussian"
     region: str = "both"
     size: int = 128
     loss: str = "own"

@@ -184,7 +184,7 @@ def test_both_roads_live_in_one_process() -> None:
         pytest.param({"size": 100}, "needs a multiple of 32", id="size"),
         pytest.param({"recipe": "document", "size": 128}, "the document's crops have 64 px", id="document size"),
         pytest.param({"recipe": "document", "model": "mobile"}, "its heatmaps have 16 px", id="document network"),
-        pytest.param({"loss": "awing"}, "'softargmax' has its own", id="loss"),
+        pytest.param({"target": "softargmax", "loss": "awing"}, "'softargmax' has its own", id="loss"),
         pytest.param({"precision": "int8"}, "--precision 'int8'", id="precision"),
     ],
 )
@@ -199,7 +199,7 @@ def test_what_does_not_fit_is_refused_before_anything_starts(tmp_path, settings,
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        pytest.param({}, ("mobile", "softargmax", "own"), id="default"),
+        pytest.param({}, ("mobile", "gaussian", "own"), id="default"),
         pytest.param({"model": "direct"}, ("direct", "points", "own"), id="direct answers points"),
         pytest.param({"recipe": "document", "target": "gaussian"}, ("fcn", "gaussian", "own"), id="document, other"),
         pytest.param({"recipe": "document"}, ("fcn", "circle", "mse"), id="document"),
