@@ -82,7 +82,7 @@ def prepare_command(**settings: Any) -> int:
 @option(HeatmapTrainConfig, "target", type=click.Choice(TARGETS), help="What the network answers.")
 @option(HeatmapTrainConfig, "region", type=click.Choice(REGIONS), help="What the network is shown.")
 @option(HeatmapTrainConfig, "size", type=int, help="Side of its input in pixels.")
-@option(HeatmapTrainConfig, "epochs", type=int, help="Passes over the training pictures.")
+@option(HeatmapTrainConfig, "epochs", type=int, help="Passes over the training pictures; default: by their number.")
 @option(HeatmapTrainConfig, "batch_size", type=int, help="Pictures per step.")
 @option(HeatmapTrainConfig, "learning_rate", type=float, help="The highest.")
 @option(HeatmapTrainConfig, "optimizer", type=click.Choice(("rmsprop", "adamw")), help="Optimizer.")

@@ -154,7 +154,8 @@ class HeatmapTrainConfig:
         target: what the network answers.
         region: what the network is shown: "whole", "points", "both" or "document".
         size: side of the input in pixels.
-        epochs: passes over the training pictures; the learning rate's schedule is stretched with it.
+        epochs: passes over the training pictures; the learning rate's schedule is stretched with it. None: the
+            recipe's, and more of the default recipe where there are few objects.
         batch_size: pictures per step.
         learning_rate: the highest.
         optimizer: "rmsprop" or "adamw".

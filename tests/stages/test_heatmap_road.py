@@ -24,7 +24,7 @@ from kpt_tools.metrics.parity import Comparison
 from kpt_tools.stages.heatmap_eval import heatmap_eval
 from kpt_tools.stages.heatmap_export import heatmap_export
 from kpt_tools.stages.heatmap_infer import heatmap_infer
-from kpt_tools.stages.heatmap_job import resolved_recipe
+from kpt_tools.stages.heatmap_job import fitted_to, job_of, resolved_recipe
 from kpt_tools.stages.heatmap_measure import END_TO_END, TRUE_BOX, TRUE_CROP
 from kpt_tools.stages.heatmap_prepare import heatmap_prepare
 from kpt_tools.stages.heatmap_train import heatmap_train
@@ -214,3 +214,31 @@ def test_augmentation_is_as_given_and_else_as_the_recipe_has_it() -> None:
     recipe = resolved_recipe(HeatmapTrainConfig(rotate_deg=180.0, flip=0.0))
     assert (recipe.rotate_deg, recipe.flip) == (180.0, 0.0)
     assert (recipe.shift, recipe.zoom) == (Recipe().shift, Recipe().zoom)
+
+
+@pytest.mark.parametrize(
+    ("objects", "epochs"),
+    [
+        pytest.param(1, 400, id="one"),
+        pytest.param(81, 334, id="81: 6 steps per epoch"),
+        pytest.param(320, 100, id="320: 20 steps per epoch"),
+        pytest.param(5000, 100, id="many"),
+    ],
+)
+def test_few_objects_are_looked_at_more_often(objects: int, epochs: int) -> None:
+    assert fitted_to(Recipe(), objects).epochs == epochs
+
+
+@pytest.mark.parametrize(
+    ("settings", "epochs"),
+    [
+        pytest.param({}, 400, id="default"),
+        pytest.param({"epochs": 7}, 7, id="as given"),
+        pytest.param({"recipe": "document"}, 30, id="the document's stay as they are"),
+    ],
+)
+def test_epochs_of_a_job(tmp_path, settings, epochs) -> None:
+    cat_folder(tmp_path / "cats", 15)
+    heatmap_prepare(HeatmapPrepareConfig(tmp_path / "cats", out=tmp_path / "data", workers=1))
+    job, _ = job_of(HeatmapTrainConfig(data=tmp_path / "data", run=tmp_path / "run", **settings), "float32")
+    assert job.recipe.epochs == epochs
