@@ -1,8 +1,8 @@
 """Convolutions with wide kernels, multiplied in the frequency domain while training.
 
-A 16x16 kernel over C channels costs 256 C multiplications per output value directly, and about as many as C there, for
-what it adds to the transforms. The transforms are products with small matrices of cosines and sines: TensorFlow's
-fastest operation, and its gradients are such products again. The result is that of a direct convolution up to float32's
+Directly, a 16x16 kernel over C channels costs 256 C multiplications per output value; there it costs some 5 C, and the
+transforms. These are products with small matrices of cosines and sines: TensorFlow's fastest operation, and its
+gradients are such products again. The result is that of a direct convolution up to float32's
 rounding (convolution theorem; Mathieu et al., "Fast Training of Convolutional Networks through FFTs", 2014).
 """
 
@@ -27,7 +27,7 @@ def with_wide_kernels_in_frequency(model: Any) -> Any:
     """A copy of a Keras model, with fresh weights, whose wide convolutions take place in the frequency domain.
 
     Weights and checkpoints fit both. It is for training: an exported graph would hold the transformed kernels, which
-    are five times as large.
+    are nine times as large.
     """
 
     def copied(layer: Any) -> Any:
