@@ -22,6 +22,8 @@ LEAST_ITEMS = 200
 _CHUNK = 16
 _AHEAD = 4
 """Chunks of work per process that wait, so that none is idle and memory stays small."""
+_LARGE_AHEAD = 2
+"""The same, where a chunk is one large item."""
 
 
 class Mapper(Protocol):
@@ -52,6 +54,7 @@ def map_items(
     what: str,
     progress: Progress,
     least_items: int = LEAST_ITEMS,
+    large: bool = False,
 ) -> Iterator[R]:
     """Yield ``function(item)`` for each item, in order.
 
@@ -62,6 +65,7 @@ def map_items(
         what: the name of the work, for `progress`.
         progress: told of every item.
         least_items: fewer items are worked on in this process.
+        large: an item is work for a tenth of a second or more, and so goes to a process by itself.
 
     Raises:
         DataError: a worker process died.
@@ -76,8 +80,9 @@ def map_items(
 
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_parent)
     try:
-        results = _in_order(pool, function, items, _AHEAD * workers)
-        for _ in progress(items, what):
+        chunk, ahead = (1, _LARGE_AHEAD) if large else (_CHUNK, _AHEAD)
+        results = _in_order(pool, function, items, chunk, ahead * workers)
+        for _ in progress(range(len(items)), what):
             yield next(results)
     except BrokenProcessPool as exc:
         raise DataError(
@@ -111,11 +116,11 @@ def map_ahead(function: Callable[[T], R], items: Iterable[T], *, threads: int) -
         pool.shutdown(cancel_futures=True)
 
 
-def _in_order(pool: Executor, function: Callable[[T], R], items: Sequence[T], ahead: int) -> Iterator[R]:
+def _in_order(pool: Executor, function: Callable[[T], R], items: Sequence[T], chunk: int, ahead: int) -> Iterator[R]:
     """The results, with at most `ahead` chunks of work waiting for a process or to be taken."""
     pending: deque[Future[list[R]]] = deque()
-    for start in range(0, len(items), _CHUNK):
-        pending.append(pool.submit(_work, function, items[start : start + _CHUNK]))
+    for start in range(0, len(items), chunk):
+        pending.append(pool.submit(_work, function, items[start : start + chunk]))
         if len(pending) >= ahead:
             yield from pending.popleft().result()
     while pending:

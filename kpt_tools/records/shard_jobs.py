@@ -1,4 +1,4 @@
-"""What goes into a shard, and a shard as a piece of work for another machine."""
+"""What goes into a shard, and a shard as a piece of work for another process or machine."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kpt_tools.records.example_proto import Parts
 from kpt_tools.records.image_bytes import ReadBytes
 from kpt_tools.records.image_file import LoadedImage
 from kpt_tools.records.prepare import Sample
+from kpt_tools.records.shards import Tally, write_parts
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,12 @@ def load(sample: Sample, read: ReadBytes | None = None) -> tuple[Sample, LoadedI
 def parts_of(sample: Sample, loaded: LoadedImage, sha256: str, label_map: LabelMap) -> Parts:
     """The record of a sample that was loaded."""
     return encode_parts(sample.image, loaded.encoded, sha256, loaded.format, sample.instances, label_map)
+
+
+def write_job(job: ShardJob) -> tuple[Tally, str]:
+    """Write one shard; see `write_parts`.
+
+    Raises:
+        DataError: a picture is not what it was when it was looked at, or the shard does not read back.
+    """
+    return write_parts(job.path, (parts_of(*load(sample), job.label_map) for sample in job.samples))

@@ -6,7 +6,6 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 from kpt_tools.annotations.codes import finding
@@ -98,11 +97,7 @@ def _write_split(
 ) -> tuple[SplitRecords, dict[int, str]]:
     """The manifest entry of a split, and the images lost on the way, with reasons."""
     plan = plan_shards(name, output.splits[name], config)
-    samples = iter(plan.samples)
-    jobs = (
-        ShardJob(Path(f"{staging}/{shard}"), tuple(islice(samples, size)), output.label_map)
-        for shard, size in zip(plan.names, plan.sizes, strict=True)
-    )
+    jobs = plan.jobs(staging, output.label_map)
     what = f"writing {name} records"
     results = list(mapper(write_shard_of, jobs, what=what, failed=_refuse, complaint=_complaint, part=1))
     checksums = {shard: result.checksum for shard, result in zip(plan.names, results, strict=True)}

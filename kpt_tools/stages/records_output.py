@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from kpt_tools.annotations.coco import coco_rows
 from kpt_tools.annotations.codes import finding
@@ -19,11 +20,12 @@ from kpt_tools.fsio import staging_folder, write_json, write_json_rows, write_te
 from kpt_tools.machine import available_cores
 from kpt_tools.pipeline.label_map import format_label_map
 from kpt_tools.records.example_proto import Parts
-from kpt_tools.records.parallel import map_ahead
+from kpt_tools.records.parallel import map_ahead, map_items
 from kpt_tools.records.prepare import Sample
 from kpt_tools.records.progress import Progress
-from kpt_tools.records.shard_jobs import load, parts_of
+from kpt_tools.records.shard_jobs import ShardJob, load, parts_of, write_job
 from kpt_tools.records.shards import (
+    Tally,
     mixed_order,
     shard_count,
     shard_name,
@@ -36,6 +38,8 @@ from kpt_tools.stages.report_document import report_dict
 
 SPLITS = ("train", "val")
 REPORT = "report.json"
+PROCESSES_FROM = 300 << 20
+"""In bytes of pictures: for less, starting processes takes longer than they save."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,32 @@ class ShardPlan:
     names: tuple[str, ...]
     sizes: tuple[int, ...]
 
+    def jobs(self, folder: Path | str, label_map: LabelMap) -> Sequence[ShardJob]:
+        """The shards as pieces of work, each made when it is asked for; `folder` is where they are written."""
+        return _ShardJobs(self, folder, label_map)
+
+
+class _ShardJobs(Sequence[ShardJob]):
+    """The jobs of a plan; the samples of one are in memory at a time."""
+
+    def __init__(self, plan: ShardPlan, folder: Path | str, label_map: LabelMap) -> None:
+        self._plan, self._folder, self._label_map = plan, folder, label_map
+        self._ends = list(accumulate(plan.sizes))
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> ShardJob: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ShardJob]: ...
+    def __getitem__(self, index: int | slice) -> ShardJob | list[ShardJob]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        end = self._ends[index]
+        samples = tuple(self._plan.samples[end - self._plan.sizes[index] : end])
+        return ShardJob(Path(f"{self._folder}/{self._plan.names[index]}"), samples, self._label_map)
+
 
 def plan_shards(name: str, samples: StoredSamples, config: MakeTfrecordConfig) -> ShardPlan:
     """In which order and into which shards the samples of a split go; those of train are mixed."""
@@ -132,11 +162,18 @@ def _write_split(
     config: MakeTfrecordConfig,
     progress: Progress,
 ) -> SplitRecords:
-    plan = plan_shards(name, samples, config)
-    threads = config.workers or available_cores()
-    examples = _examples(progress(plan.samples, f"writing {name} records"), label_map, threads)
-    tally, checksums = write_shards([staging / each for each in plan.names], plan.sizes, examples)
-    next(examples, None)  # lets the progress bar end
+    plan, what = plan_shards(name, samples, config), f"writing {name} records"
+    workers = config.workers or available_cores()
+    if 1 < workers < len(plan.names) and samples.stored_bytes() >= PROCESSES_FROM:
+        jobs = plan.jobs(staging, label_map)
+        written = list(
+            map_items(write_job, jobs, workers=workers, what=what, progress=progress, least_items=0, large=True)
+        )
+        tally, checksums = sum((each for each, _ in written), Tally()), [checksum for _, checksum in written]
+    else:
+        examples = _examples(progress(plan.samples, what), label_map, workers)
+        tally, checksums = write_shards([staging / each for each in plan.names], plan.sizes, examples)
+        next(examples, None)  # lets the progress bar end
     if tally.images != len(samples):
         raise DataError(f"{staging}: {tally.images} {name} records read back; {len(samples)} were expected.")
     return split_records(name, dict(zip(plan.names, checksums, strict=True)), tally)

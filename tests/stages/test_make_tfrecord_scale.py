@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,20 @@ from PIL import Image
 from kpt_tools.annotations.coco import read_coco
 from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
 from kpt_tools.config.records_manifest import read_manifest
-from kpt_tools.errors import ConfigError
+from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.records.example_proto import parse_example
+from kpt_tools.records.progress import Progress, silent
 from kpt_tools.records.tfrecord import read_tfrecord
+from kpt_tools.stages import records_output
 from kpt_tools.stages.make_tfrecord import MakeTfrecordResult, make_tfrecord
 
 SIZED = ("image/encoded", "image/key/sha256", "image/width", "image/height", "image/object/area")
 
 
-def run(folder: Path, out: str = "out", **changes: Any) -> MakeTfrecordResult:
+def run(folder: Path, out: str = "out", progress: Progress = silent, **changes: Any) -> MakeTfrecordResult:
     paths = {"annotations": folder / "annotations.json", "images": folder / "images"}
     values = {**paths, "out": folder / out, "label_map": folder / "map.pbtxt", "val": None, **changes}
-    return make_tfrecord(MakeTfrecordConfig(**values))
+    return make_tfrecord(MakeTfrecordConfig(**values), progress)
 
 
 def features(result: MakeTfrecordResult) -> dict[str, dict[str, list[Any]]]:
@@ -124,6 +127,37 @@ def test_shards_do_not_depend_on_the_number_of_threads(tmp_path: Path, workers: 
     write_project(tmp_path, many_dict(30))
     expected = run(tmp_path, "a", shards=4).splits
     assert run(tmp_path, "b", shards=4, workers=workers).splits == expected
+
+
+def test_shards_do_not_depend_on_the_process_that_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(tmp_path, many_dict(30))
+    expected = run(tmp_path, "a", shards=4, workers=1).splits
+    told = []
+
+    def progress(items: Sequence[Any], what: str) -> Iterable[Any]:
+        told.append((what, len(items)))
+        return items
+
+    monkeypatch.setattr(records_output, "PROCESSES_FROM", 0)
+    result = run(tmp_path, "b", progress, shards=4, workers=2)
+    assert result.splits == expected
+    assert ("writing train records", 4) in told
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+               for name in expected["train"].shards)  # fmt: skip
+
+
+def test_image_that_changes_before_another_process_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(tmp_path, many_dict(12))
+
+    def spoil(items: Any, what: str) -> Any:
+        yield from items
+        if what == "looking at images":
+            (tmp_path / "images" / "img2.jpg").write_bytes(b"")
+
+    monkeypatch.setattr(records_output, "PROCESSES_FROM", 0)
+    with pytest.raises(DataError, match=r"img2.jpg: changed since it was checked"):
+        run(tmp_path, "out", spoil, shards=4, workers=2)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.slow
