@@ -7,7 +7,10 @@ import importlib
 import importlib.util
 import logging
 import os
+import re
 import sys
+import tempfile
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -33,6 +36,10 @@ _EXTRA_OF = {
     "supervision": "video",
     "apache_beam": "beam",
 }
+
+
+_CHATTER = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog")
+"""How the lines begin that TensorFlow's libraries write while they are loaded, whatever TF_CPP_MIN_LOG_LEVEL says."""
 
 
 def require(module: str, *, purpose: str) -> ModuleType:
@@ -92,11 +99,34 @@ def quiet_tensorflow(*, purpose: str) -> Any:
     Raises:
         MissingDependencyError: it is not installed, or does not import.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    tensorflow = require("tensorflow", purpose=purpose)
+    quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3" and "tensorflow" not in sys.modules
+    with without_chatter() if quiet else contextlib.nullcontext():
+        tensorflow = require("tensorflow", purpose=purpose)
     tensorflow.get_logger().setLevel("ERROR")
     logging.getLogger("absl").setLevel(logging.ERROR)  # Hourglass-104 warns hundreds of times of lost gradients
     for gpu in tensorflow.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # already initialised: its memory is what it is
             tensorflow.config.experimental.set_memory_growth(gpu, True)
     return tensorflow
+
+
+@contextlib.contextmanager
+def without_chatter() -> Iterator[None]:
+    """Keep back what libraries write to the process's standard error, then pass on all but their log's INFO lines."""
+    if sys.stderr is None:  # a process without a standard error
+        yield
+        return
+    with tempfile.TemporaryFile() as kept:
+        sys.stderr.flush()
+        shown = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(shown, 2)
+            os.close(shown)
+            kept.seek(0)
+            for line in kept:
+                if not _CHATTER.match(line):
+                    os.write(2, line)

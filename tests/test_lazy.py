@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -56,3 +58,37 @@ def test_no_message_speaks_of_a_package_index(repository) -> None:
     pages = [*repository.glob("*.md"), *(repository / "docs").glob("*.md"), *(repository / "kpt_tools").rglob("*.py")]
     assert len(pages) > 50
     assert [page.name for page in pages if "kpt-tools[" in page.read_text(encoding="utf-8")] == []
+
+
+CHATTER = """
+import os, sys
+from kpt_tools import lazy
+
+with lazy.without_chatter():
+    os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\\n")
+    os.write(2, b"I0000 00:00:1795411029.821025 2459 port.cc:153] oneDNN custom operations are on.\\n")
+    os.write(2, b"E0000 00:00:1795411029.821025 2459 cuda.cc:1] something is broken\\n")
+    print("said by Python", file=sys.stderr)
+print("after", file=sys.stderr)
+"""
+
+
+def test_only_the_chatter_of_an_import_is_kept_back() -> None:
+    done = subprocess.run([sys.executable, "-c", CHATTER], capture_output=True, text=True, check=True)
+    lines = done.stderr.splitlines()
+    assert [line.split()[0] for line in lines] == ["E0000", "said", "after"]
+
+
+def test_an_error_inside_is_still_shown() -> None:
+    program = "from kpt_tools import lazy\nwith lazy.without_chatter():\n    raise ValueError('seen')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "ValueError: seen" in done.stderr
+
+
+def test_tensorflow_starts_without_a_word() -> None:
+    pytest.importorskip("tensorflow")
+    program = "from kpt_tools.lazy import quiet_tensorflow; quiet_tensorflow(purpose='this test').constant(1)"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert (done.stdout, done.stderr) == ("", "")

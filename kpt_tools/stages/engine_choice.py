@@ -31,7 +31,7 @@ class EngineChoice:
     """An engine for a model.
 
     Attributes:
-        name: of `kpt_tools.config.engines.ENGINES`; "given" if the caller brought an engine.
+        name: of `kpt_tools.config.engines.ENGINES`; that of its class if the caller brought an engine.
         precision: of the model's file.
         folder: the exported folder; None if the caller brought an engine.
         why: in words, for those who did not choose it themselves; else empty.
@@ -49,7 +49,7 @@ class EngineChoice:
     @classmethod
     def of(cls, engine: Engine) -> EngineChoice:
         """The engine that a caller brought."""
-        return cls("given", "", None, given=engine)
+        return cls(type(engine).__name__, "", None, given=engine)
 
     @property
     def text(self) -> str:

@@ -19,8 +19,6 @@ from kpt_tools.heatmap.networks import SIGMA_OF_TARGET, output_px
 from kpt_tools.heatmap.spec import HeatmapSpec
 
 JOB_NAME = "job.json"
-_ENOUGH_STEPS = 2000
-"""With 81 mice, 600 steps left the end-to-end median at 4.1 px, 1800 at 3.0."""
 _MOST_EPOCHS = 400
 """Each ends with a validation."""
 
@@ -76,7 +74,7 @@ def job_of(config: HeatmapTrainConfig, precision: str) -> tuple[HeatmapJob, Heat
         data.files(config.data, side)
     metadata = read_metadata(config.data)
     recipe = resolved_recipe(config)
-    if config.epochs is None and config.recipe == "default":
+    if config.epochs is None:
         recipe = fitted_to(recipe, data.sides["train"].objects)
     if recipe.region == "document" and recipe.size != CROP_PX:
         raise ConfigError(f"--size {recipe.size}: the document's crops have {CROP_PX} px. Use --size {CROP_PX}.")
@@ -109,7 +107,7 @@ def resolved_recipe(config: HeatmapTrainConfig) -> Recipe:
 def fitted_to(recipe: Recipe, objects: int) -> Recipe:
     """The recipe with more epochs where there are few training objects, and an epoch is only a few steps."""
     per_epoch = math.ceil(objects / recipe.batch_size)
-    enough = min(_MOST_EPOCHS, math.ceil(_ENOUGH_STEPS / per_epoch))
+    enough = min(_MOST_EPOCHS, math.ceil(recipe.least_steps / per_epoch))
     return dataclasses.replace(recipe, epochs=max(recipe.epochs, enough))
 
 

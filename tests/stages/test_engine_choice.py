@@ -169,7 +169,7 @@ def test_an_engine_that_a_caller_brought(engine: Any) -> None:
     choice = EngineChoice.of(engine)
     assert choice.open() is engine
     assert choice.metadata == engine.metadata
-    assert (choice.folder, choice.files, choice.findings, choice.text) == (None, {}, (), "given")
+    assert (choice.folder, choice.files, choice.findings, choice.text) == (None, {}, (), type(engine).__name__)
 
 
 def test_every_format_has_an_engine() -> None:
