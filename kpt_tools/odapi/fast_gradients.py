@@ -2,10 +2,14 @@
 
 The last layer of each CenterNet head is a convolution of 1 x 1 to a few channels. oneDNN's gradients of such are
 several times slower than the products of matrices that they are.
+
+In bfloat16, oneDNN's gradient of a depthwise convolution with stride 2 by its input takes ten times as long as that of one
+with stride 1, which it is, of values spread apart by zeros.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 MOST_FILTERS = 16
@@ -28,6 +32,22 @@ def install(model: Any) -> int:
     return len(layers)
 
 
+def install_depthwise(model: Any) -> bool:
+    """Give depthwise layers with stride 2 gradients that are fast in bfloat16; call it before the model is traced.
+
+    Returns:
+        Whether all of the model's depthwise layers have fast gradients now.
+    """
+    import tensorflow as tf
+
+    layers = [module for module in model.submodules if isinstance(module, tf.keras.layers.DepthwiseConv2D)]
+    strided = [layer for layer in layers if layer.strides != (1, 1)]
+    fitting = [layer for layer in strided if type(layer) is tf.keras.layers.DepthwiseConv2D and _is_halving(layer)]
+    for layer in fitting:
+        layer.call = functools.partial(_call_halving, layer)
+    return len(fitting) == len(strided)
+
+
 def _is_narrow_pointwise(layer: Any) -> bool:
     return bool(
         layer.kernel_size == (1, 1)
@@ -37,6 +57,86 @@ def _is_narrow_pointwise(layer: Any) -> bool:
         and layer.data_format == "channels_last"
         and layer.filters <= MOST_FILTERS
     )
+
+
+def _is_halving(layer: Any) -> bool:
+    size, other = layer.kernel_size
+    return bool(
+        size == other
+        and size % 2 == 1
+        and size > 1
+        and layer.strides == (2, 2)
+        and layer.dilation_rate == (1, 1)
+        and layer.padding == "same"
+        and layer.data_format == "channels_last"
+        and not layer.use_bias
+        and layer.activation in (None, _linear())
+    )
+
+
+def _linear() -> Any:
+    import tensorflow as tf
+
+    return tf.keras.activations.linear
+
+
+def _call_halving(layer: Any, inputs: Any) -> Any:
+    import tensorflow as tf
+
+    height, width = inputs.shape[1:3]
+    if height is None or width is None or height % 2 or width % 2:
+        return tf.nn.depthwise_conv2d(inputs, layer.depthwise_kernel, [1, 2, 2, 1], "SAME")
+    return halving_depthwise_convolution(inputs, layer.depthwise_kernel)
+
+
+def halving_depthwise_convolution(inputs: Any, kernel: Any) -> Any:
+    """A depthwise convolution with stride 2, whose gradient by its input is that of one with stride 1.
+
+    Output i lies at input 2 i + 1 - K // 2 + u for the kernel's row u, since of the padding that "same" adds to an even
+    size, one less than half is before it. With stride 1 it would lie at i - K // 2 + u; so the gradient of output i
+    belongs at 2 i + 1.
+
+    Args:
+        inputs: [N, H, W, C] float, H and W even.
+        kernel: [K, K, C, M], K odd and more than 1; a tensor or variable.
+
+    Returns:
+        [N, H / 2, W / 2, C * M].
+    """
+    import tensorflow as tf
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator, unused-ignore]
+    def convolution(x: Any, weights: Any) -> Any:
+        def gradients(upstream: Any) -> tuple[Any, Any]:
+            of_inputs = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
+                input_sizes=tf.shape(x),
+                filter=weights,
+                out_backprop=_spread(upstream),
+                strides=[1, 1, 1, 1],
+                padding="SAME",
+            )
+            of_weights = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+                input=x,
+                filter_sizes=tf.shape(weights),
+                out_backprop=upstream,
+                strides=[1, 2, 2, 1],
+                padding="SAME",
+            )
+            return of_inputs, of_weights
+
+        return tf.nn.depthwise_conv2d(x, weights, [1, 2, 2, 1], "SAME"), gradients
+
+    return convolution(inputs, tf.convert_to_tensor(kernel))
+
+
+def _spread(values: Any) -> Any:
+    """[N, H, W, C] to [N, 2 H, 2 W, C]: each value at the lower right of four, the others 0."""
+    import tensorflow as tf
+
+    height, width, channels = values.shape[1:]
+    apart = tf.reshape(values, [-1, height, 1, width, 1, channels])
+    apart = tf.pad(apart, [[0, 0], [0, 0], [1, 0], [0, 0], [1, 0], [0, 0]])
+    return tf.reshape(apart, [-1, 2 * height, 2 * width, channels])
 
 
 def pointwise_convolution(inputs: Any, kernel: Any) -> Any:

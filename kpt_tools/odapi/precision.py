@@ -10,6 +10,7 @@ BFLOAT16 = "bfloat16"
 AUTO = "auto"
 CHOICES = (AUTO, FLOAT32, BFLOAT16)
 
+_OPTION = "auto_mixed_precision_onednn_bfloat16"
 _NOT_IN_BFLOAT16 = "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_ALLOWLIST_REMOVE"
 """Names operations that stay float32. oneDNN's gradient of a depthwise convolution with stride 2 takes five times as
 long in bfloat16 as in float32: a quarter of a training step of MobileNetV2."""
@@ -31,6 +32,18 @@ def cpu_has_bfloat16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
+def is_bfloat16() -> bool:
+    """Whether TensorFlow computes in bfloat16 as `apply_precision` set it."""
+    import tensorflow as tf
+
+    return bool(tf.config.optimizer.get_experimental_options().get(_OPTION))
+
+
+def depthwise_gradients_in_bfloat16() -> None:
+    """Let gradients of depthwise convolutions be computed in bfloat16, too; until `apply_precision` is called again."""
+    os.environ.pop(_NOT_IN_BFLOAT16, None)
+
+
 def apply_precision(precision: str) -> None:
     """Make TensorFlow compute in `precision`, before a model is built.
 
@@ -45,4 +58,4 @@ def apply_precision(precision: str) -> None:
 
     os.environ[_NOT_IN_BFLOAT16] = "DepthwiseConv2dNativeBackpropInput"
     wanted = precision == BFLOAT16
-    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": wanted})
+    tf.config.optimizer.set_experimental_options({_OPTION: wanted})

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kpt_tools.odapi import fast_gradients, keypoint_heatmaps, sparse_heads, train_input
+from kpt_tools.odapi import fast_gradients, keypoint_heatmaps, precision, sparse_heads, train_input
 
 
 @dataclass
@@ -78,6 +78,8 @@ def build(
         )
         if not tf.config.list_logical_devices("GPU"):
             fast_gradients.install(model)
+            if precision.is_bfloat16() and fast_gradients.install_depthwise(model):
+                precision.depthwise_gradients_in_bfloat16()
 
         def batches_for(context: Any) -> Any:
             with own_input(configs, keep_decoded, degrees):

@@ -47,3 +47,67 @@ def test_loss_and_gradients_are_the_same() -> None:
     for gradient, fast_one in zip(gradients, fast_ones, strict=True):
         assert np.abs(gradient).max() > 0
         np.testing.assert_allclose(fast_one, gradient, rtol=1e-4, atol=1e-6)
+
+
+def depthwise_network(size: int) -> tf.keras.Sequential:
+    layers = [
+        tf.keras.layers.DepthwiseConv2D(size, strides=2, padding="same", use_bias=False, input_shape=(12, 8, 3)),
+        tf.keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False, depth_multiplier=2),
+        tf.keras.layers.DepthwiseConv2D(3, strides=2, padding="same", use_bias=False, depth_multiplier=2),
+    ]
+    return tf.keras.Sequential(layers)
+
+
+@pytest.mark.parametrize("size", [3, 5, 7])
+def test_strided_depthwise_layers_have_the_same_gradients(size: int) -> None:
+    plain = depthwise_network(size)
+    fast = depthwise_network(size)
+    fast.set_weights(plain.get_weights())
+    assert fast_gradients.install_depthwise(fast)
+    images = np.random.default_rng(1).normal(size=(5, 12, 8, 3)).astype(np.float32)
+    loss, gradients = loss_and_gradients(plain, images)
+    fast_loss, fast_ones = loss_and_gradients(fast, images)
+    assert fast_loss == pytest.approx(loss, rel=1e-6)
+    assert len(gradients) == len(fast_ones) == 3
+    for gradient, fast_one in zip(gradients, fast_ones, strict=True):
+        assert np.abs(gradient).max() > 0
+        np.testing.assert_allclose(fast_one, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_gradient_by_the_input_of_a_strided_depthwise_layer() -> None:
+    random = np.random.default_rng(2)
+    images = tf.constant(random.normal(size=(2, 6, 10, 4)), tf.float32)
+    kernel = tf.constant(random.normal(size=(3, 3, 4, 1)), tf.float32)
+    weight = tf.constant(random.normal(size=(2, 3, 5, 4)), tf.float32)
+
+    def by_input(convolution) -> np.ndarray:
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            value = tf.reduce_sum(weight * convolution(images, kernel))
+        return tape.gradient(value, images).numpy()
+
+    expected = by_input(lambda x, k: tf.nn.depthwise_conv2d(x, k, [1, 2, 2, 1], "SAME"))
+    np.testing.assert_allclose(by_input(fast_gradients.halving_depthwise_convolution), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_odd_sizes_are_computed_as_before() -> None:
+    layer = tf.keras.layers.DepthwiseConv2D(3, strides=2, padding="same", use_bias=False)
+    images = tf.constant(np.random.default_rng(3).normal(size=(1, 7, 8, 2)), tf.float32)
+    before = layer(images).numpy()
+    assert fast_gradients.install_depthwise(tf.keras.Sequential([layer]))
+    np.testing.assert_array_equal(layer(images).numpy(), before)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"use_bias": True}, id="bias"),
+        pytest.param({"padding": "valid"}, id="padding"),
+        pytest.param({"activation": "relu"}, id="activation"),
+        pytest.param({"kernel_size": 2}, id="kernel"),
+    ],
+)
+def test_a_layer_that_does_not_fit_is_left_alone_and_told(settings: dict) -> None:
+    wanted = {"kernel_size": 3, "strides": 2, "padding": "same", "use_bias": False, **settings}
+    model = tf.keras.Sequential([tf.keras.layers.DepthwiseConv2D(**wanted)])
+    assert not fast_gradients.install_depthwise(model)

@@ -22,14 +22,10 @@ def settled(capsys: pytest.CaptureFixture[str], wanted: str) -> dict[str, object
     return json.loads(capsys.readouterr().out.removeprefix("@kpt-event "))
 
 
-def is_bfloat16() -> bool:
-    return bool(tf.config.optimizer.get_experimental_options().get("auto_mixed_precision_onednn_bfloat16"))
-
-
 @pytest.mark.parametrize("wanted", [precision.FLOAT32, precision.BFLOAT16])
 def test_what_is_asked_for_is_taken(capsys: pytest.CaptureFixture[str], wanted: str) -> None:
     assert settled(capsys, wanted) == {"kind": "precision", "precision": wanted, "speedup": None}
-    assert is_bfloat16() == (wanted == precision.BFLOAT16)
+    assert precision.is_bfloat16() == (wanted == precision.BFLOAT16)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +42,7 @@ def test_auto_is_what_is_faster(
     monkeypatch.setattr(precision_trial, "cpu_has_bfloat16", lambda: True)
     monkeypatch.setattr(precision_trial, "trial", lambda: speedup)
     assert settled(capsys, precision.AUTO) == {"kind": "precision", "precision": chosen, "speedup": speedup}
-    assert is_bfloat16() == (chosen == precision.BFLOAT16)
+    assert precision.is_bfloat16() == (chosen == precision.BFLOAT16)
 
 
 def test_a_cpu_without_the_instructions_is_not_tried(
@@ -54,7 +50,7 @@ def test_a_cpu_without_the_instructions_is_not_tried(
 ) -> None:
     monkeypatch.setattr(precision_trial, "cpu_has_bfloat16", lambda: False)
     assert settled(capsys, precision.AUTO)["precision"] == precision.FLOAT32
-    assert not is_bfloat16()
+    assert not precision.is_bfloat16()
 
 
 def test_the_trial_measures_both() -> None:
