@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kpt_tools.odapi import fast_gradients
+from kpt_tools.odapi import compat, fast_gradients
 
 tf = pytest.importorskip("tensorflow")
 pytest.importorskip("tf_keras")
@@ -111,3 +111,15 @@ def test_a_layer_that_does_not_fit_is_left_alone_and_told(settings: dict) -> Non
     wanted = {"kernel_size": 3, "strides": 2, "padding": "same", "use_bias": False, **settings}
     model = tf.keras.Sequential([tf.keras.layers.DepthwiseConv2D(**wanted)])
     assert not fast_gradients.install_depthwise(model)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_all_strided_layers_of_the_mobile_extractor_fit() -> None:
+    pytest.importorskip("object_detection")
+    compat.activate()
+    from object_detection.models.keras_models import mobilenet_v2
+
+    model = mobilenet_v2.mobilenet_v2(batchnorm_training=True, weights=None, include_top=False, alpha=0.35)
+    depthwise = [layer for layer in model.submodules if isinstance(layer, tf.keras.layers.DepthwiseConv2D)]
+    assert len([layer for layer in depthwise if layer.strides == (2, 2)]) == 4
+    assert fast_gradients.install_depthwise(model)

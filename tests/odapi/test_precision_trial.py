@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -60,3 +61,12 @@ def test_the_trial_measures_both() -> None:
         assert speedup > 0.8, "these instructions exist to be faster"
     layer = tf.keras.layers.Conv2D(1, 1)
     assert layer.name == "conv2d", "names are as without a trial"
+
+
+def test_gradients_of_depthwise_layers_join_until_a_precision_is_set_again() -> None:
+    precision.apply_precision(precision.BFLOAT16)
+    assert os.environ[precision._NOT_IN_BFLOAT16] == "DepthwiseConv2dNativeBackpropInput"
+    precision.depthwise_gradients_in_bfloat16()
+    assert precision._NOT_IN_BFLOAT16 not in os.environ
+    precision.apply_precision(precision.BFLOAT16)
+    assert precision._NOT_IN_BFLOAT16 in os.environ
