@@ -3,8 +3,8 @@
 The last layer of each CenterNet head is a convolution of 1 x 1 to a few channels. oneDNN's gradients of such are
 several times slower than the products of matrices that they are.
 
-In bfloat16, oneDNN's gradient of a depthwise convolution with stride 2 by its input takes ten times as long as that of one
-with stride 1, which it is, of values spread apart by zeros.
+In bfloat16, oneDNN's gradient of a depthwise convolution with stride 2 by its input takes ten times as long as that of
+one with stride 1, which it is, of values spread apart by zeros.
 """
 
 from __future__ import annotations
