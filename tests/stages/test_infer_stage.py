@@ -69,7 +69,7 @@ def test_flip_test_looks_twice(images: Path, tmp_path: Path, engine: Engine) -> 
     once, twice = tmp_path / "once", tmp_path / "twice"
     infer(config(images, once), engine=engine)
     result = infer(config(images, twice, flip_test=True), engine=engine)
-    assert result.engine == "given, flip test"
+    assert result.engine == "RedPatchEngine, flip test"
     assert len(rows(once)) == 3
     for found, again in zip(rows(once), rows(twice), strict=True):
         assert again["bbox"] == pytest.approx(found["bbox"], abs=1e-3)
