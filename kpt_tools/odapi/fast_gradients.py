@@ -60,6 +60,8 @@ def _is_narrow_pointwise(layer: Any) -> bool:
 
 
 def _is_halving(layer: Any) -> bool:
+    import tensorflow as tf
+
     size, other = layer.kernel_size
     return bool(
         size == other
@@ -70,38 +72,27 @@ def _is_halving(layer: Any) -> bool:
         and layer.padding == "same"
         and layer.data_format == "channels_last"
         and not layer.use_bias
-        and layer.activation in (None, _linear())
+        and layer.activation in (None, tf.keras.activations.linear)
     )
 
 
-def _linear() -> Any:
-    import tensorflow as tf
-
-    return tf.keras.activations.linear
-
-
 def _call_halving(layer: Any, inputs: Any) -> Any:
-    import tensorflow as tf
-
-    height, width = inputs.shape[1:3]
-    if height is None or width is None or height % 2 or width % 2:
-        return tf.nn.depthwise_conv2d(inputs, layer.depthwise_kernel, [1, 2, 2, 1], "SAME")
     return halving_depthwise_convolution(inputs, layer.depthwise_kernel)
 
 
 def halving_depthwise_convolution(inputs: Any, kernel: Any) -> Any:
     """A depthwise convolution with stride 2, whose gradient by its input is that of one with stride 1.
 
-    Output i lies at input 2 i + 1 - K // 2 + u for the kernel's row u, since of the padding that "same" adds to an even
-    size, one less than half is before it. With stride 1 it would lie at i - K // 2 + u; so the gradient of output i
-    belongs at 2 i + 1.
+    For the kernel's row u, output i lies at input 2 i + s - K // 2 + u, where s is 1 for an even size and 0 for an odd
+    one: of the padding that "same" adds, K - 2 and K - 1, the smaller half is before it. With stride 1 it would lie at
+    i - K // 2 + u; so the gradient of output i belongs at 2 i + s.
 
     Args:
-        inputs: [N, H, W, C] float, H and W even.
+        inputs: [N, H, W, C] float.
         kernel: [K, K, C, M], K odd and more than 1; a tensor or variable.
 
     Returns:
-        [N, H / 2, W / 2, C * M].
+        [N, ceil(H / 2), ceil(W / 2), C * M].
     """
     import tensorflow as tf
 
@@ -111,7 +102,7 @@ def halving_depthwise_convolution(inputs: Any, kernel: Any) -> Any:
             of_inputs = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
                 input_sizes=tf.shape(x),
                 filter=weights,
-                out_backprop=_spread(upstream),
+                out_backprop=_spread(upstream, *_hw(x)),
                 strides=[1, 1, 1, 1],
                 padding="SAME",
             )
@@ -129,14 +120,22 @@ def halving_depthwise_convolution(inputs: Any, kernel: Any) -> Any:
     return convolution(inputs, tf.convert_to_tensor(kernel))
 
 
-def _spread(values: Any) -> Any:
-    """[N, H, W, C] to [N, 2 H, 2 W, C]: each value at the lower right of four, the others 0."""
+def _hw(images: Any) -> tuple[Any, Any]:
+    """Height and width of [N, H, W, C]: numbers where they are known, else tensors."""
     import tensorflow as tf
 
-    height, width, channels = values.shape[1:]
-    apart = tf.reshape(values, [-1, height, 1, width, 1, channels])
-    apart = tf.pad(apart, [[0, 0], [0, 0], [1, 0], [0, 0], [1, 0], [0, 0]])
-    return tf.reshape(apart, [-1, 2 * height, 2 * width, channels])
+    return tuple(images.shape[axis] or tf.shape(images)[axis] for axis in (1, 2))
+
+
+def _spread(values: Any, height: Any, width: Any) -> Any:
+    """[N, ceil(H / 2), ceil(W / 2), C] to [N, H, W, C]: the values at odd places of even sizes, at even ones of odd."""
+    import tensorflow as tf
+
+    rows, columns = _hw(values)
+    below, right = height % 2, width % 2
+    apart = tf.reshape(values, [-1, rows, 1, columns, 1, values.shape[3]])
+    apart = tf.pad(apart, [[0, 0], [0, 0], [1 - below, below], [0, 0], [1 - right, right], [0, 0]])
+    return tf.reshape(apart, [-1, 2 * rows, 2 * columns, values.shape[3]])[:, :height, :width]
 
 
 def pointwise_convolution(inputs: Any, kernel: Any) -> Any:

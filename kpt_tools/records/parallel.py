@@ -9,7 +9,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, overload
 
 from kpt_tools.errors import DataError
 from kpt_tools.records.progress import Progress
@@ -24,6 +24,28 @@ _AHEAD = 4
 """Chunks of work per process that wait, so that none is idle and memory stays small."""
 _LARGE_AHEAD = 2
 """The same, where a chunk is one large item."""
+
+
+class MadeWhenAsked(Sequence[T]):
+    """Items that are made one by one when they are asked for, so that not all of them are in memory."""
+
+    def __init__(self, count: int, make: Callable[[int], T]) -> None:
+        """Take the number of items, and what makes one from its place."""
+        self._places, self._make = range(count), make
+
+    def __len__(self) -> int:
+        """Their number."""
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        """One of them, or a part."""
+        if isinstance(index, slice):
+            return [self._make(place) for place in self._places[index]]
+        return self._make(self._places[index])
 
 
 class Mapper(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, overload
+from typing import Protocol
 
 from kpt_tools.annotations.codes import finding
 from kpt_tools.annotations.geometry import BoxPolicy, find_apart, fit_instance
@@ -18,7 +18,7 @@ from kpt_tools.entities import Category, Finding, ImageRecord, Instance
 from kpt_tools.records.image_bytes import ReadBytes
 from kpt_tools.records.image_file import LoadedImage, Verify, load_bytes, load_image, look_at_bytes, look_at_image
 from kpt_tools.records.image_lookup import ImageFolder
-from kpt_tools.records.parallel import LEAST_ITEMS, Mapper, map_items
+from kpt_tools.records.parallel import LEAST_ITEMS, MadeWhenAsked, Mapper, map_items
 from kpt_tools.records.progress import Progress, silent
 
 LEAST_DECODED = 16
@@ -133,9 +133,14 @@ def prepared_samples(
     files, told = _files_of(dataset.images, folder)
     shared = _shared_files(dataset.images, files, told)
     yield None, shared
-    jobs = _Jobs(dataset.images, files, folder.root)
-    looked = _looked_at(jobs, policy, progress)
-    for place, loaded in zip(jobs.places, looked, strict=True):
+    places = _places_to_look_at(files)
+
+    def job_at(index: int) -> Job:
+        image, file = dataset.images[places[index]], files[places[index]]
+        return Job(image.file_name, (image.width, image.height), None if file is None else folder.root / file)
+
+    looked = _looked_at(MadeWhenAsked(len(places), job_at), policy, progress)
+    for place, loaded in zip(places, looked, strict=True):
         image, name = dataset.images[place], files[place]
         found = [*told.pop(place, ()), *loaded.findings]
         sample = None
@@ -238,26 +243,10 @@ def look(job: Job, verify: Verify, max_side: int | None, read: ReadBytes | None 
     return look_at_bytes(data, job.expected_wh, name=job.name, suffix=suffix, verify=verify, max_side=max_side)
 
 
-class _Jobs(Sequence[Job]):
-    """The images to look at, made when asked for; `places` tells which of the data set's they are."""
-
-    def __init__(self, images: Sequence[ImageRecord], files: Sequence[str | None], root: Path) -> None:
-        counts = Counter(file for file in files if file is not None)
-        self.places = array("Q", (i for i, file in enumerate(files) if file is None or counts[file] == 1))
-        self._images, self._files, self._root = images, files, root
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    @overload
-    def __getitem__(self, index: int) -> Job: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Job]: ...
-    def __getitem__(self, index: int | slice) -> Job | list[Job]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        image, file = self._images[self.places[index]], self._files[self.places[index]]
-        return Job(image.file_name, (image.width, image.height), None if file is None else self._root / file)
+def _places_to_look_at(files: Sequence[str | None]) -> array[int]:
+    """Those of the images whose file is no other image's, too."""
+    counts = Counter(file for file in files if file is not None)
+    return array("Q", (place for place, file in enumerate(files) if file is None or counts[file] == 1))
 
 
 def _files_of(images: Sequence[ImageRecord], folder: ImageFolder) -> tuple[list[str | None], dict[int, list[Finding]]]:

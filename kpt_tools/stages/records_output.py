@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from kpt_tools.annotations.coco import coco_rows
 from kpt_tools.annotations.codes import finding
@@ -20,7 +20,7 @@ from kpt_tools.fsio import staging_folder, write_json, write_json_rows, write_te
 from kpt_tools.machine import available_cores
 from kpt_tools.pipeline.label_map import format_label_map
 from kpt_tools.records.example_proto import Parts
-from kpt_tools.records.parallel import map_ahead, map_items
+from kpt_tools.records.parallel import MadeWhenAsked, map_ahead, map_items
 from kpt_tools.records.prepare import Sample
 from kpt_tools.records.progress import Progress
 from kpt_tools.records.shard_jobs import ShardJob, load, parts_of, write_job
@@ -120,29 +120,13 @@ class ShardPlan:
 
     def jobs(self, folder: Path | str, label_map: LabelMap) -> Sequence[ShardJob]:
         """The shards as pieces of work, each made when it is asked for; `folder` is where they are written."""
-        return _ShardJobs(self, folder, label_map)
+        ends = list(accumulate(self.sizes))
 
+        def job_at(index: int) -> ShardJob:
+            samples = tuple(self.samples[ends[index] - self.sizes[index] : ends[index]])
+            return ShardJob(Path(f"{folder}/{self.names[index]}"), samples, label_map)
 
-class _ShardJobs(Sequence[ShardJob]):
-    """The jobs of a plan; the samples of one are in memory at a time."""
-
-    def __init__(self, plan: ShardPlan, folder: Path | str, label_map: LabelMap) -> None:
-        self._plan, self._folder, self._label_map = plan, folder, label_map
-        self._ends = list(accumulate(plan.sizes))
-
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    @overload
-    def __getitem__(self, index: int) -> ShardJob: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[ShardJob]: ...
-    def __getitem__(self, index: int | slice) -> ShardJob | list[ShardJob]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        end = self._ends[index]
-        samples = tuple(self._plan.samples[end - self._plan.sizes[index] : end])
-        return ShardJob(Path(f"{self._folder}/{self._plan.names[index]}"), samples, self._label_map)
+        return MadeWhenAsked(len(ends), job_at)
 
 
 def plan_shards(name: str, samples: StoredSamples, config: MakeTfrecordConfig) -> ShardPlan:
