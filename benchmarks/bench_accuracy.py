@@ -9,7 +9,8 @@ no dependency of kpt-tools; give an interpreter that has it, or leave that side 
 
 Of kpt-tools the time is that of the whole ``kpt-tools train`` process, imports and validation included; how many steps
 fit into it is found by a short training before, which does not count. Of YOLO it is what its own ``time`` gives the
-training; imports come on top. The last line is one JSON object with everything.
+training; imports come on top. A model of kpt-tools is measured a second time with ``eval --flip-test``, which looks at
+each picture twice. The last line is one JSON object with everything.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,14 +70,9 @@ def main() -> None:
     steps = options.steps or steps_that_fit(options)
     scores = []
     for seed in options.seeds:
-        for side in ("yolo", "kpt-tools"):
-            if side == "kpt-tools":
-                scores.append(ours(options, truth, steps, seed))
-            elif options.yolo_python:
-                scores.append(yolo(options, truth, seed))
-            else:
-                continue
-            print("  ".join(f"{key} {shown(value)}" for key, value in asdict(scores[-1]).items()), flush=True)
+        for score in of_seed(options, truth, steps, seed):
+            scores.append(score)
+            print("  ".join(f"{key} {shown(value)}" for key, value in asdict(score).items()), flush=True)
     result = {
         "benchmark": "accuracy",
         "machine": machine("kpt-tools", "tensorflow", "numpy", "pycocotools"),
@@ -138,13 +134,21 @@ def prepare(options: argparse.Namespace) -> Path:
     return records / "val.json"
 
 
-def ours(options: argparse.Namespace, truth: Path, steps: int, seed: int) -> Score:
-    """Render, train, export and detect with kpt-tools' own commands."""
+def of_seed(options: argparse.Namespace, truth: Path, steps: int, seed: int) -> Iterator[Score]:
+    """Both sides, one after the other."""
+    if options.yolo_python:
+        yield yolo(options, truth, seed)
+    yield from ours(options, truth, steps, seed)
+
+
+def ours(options: argparse.Namespace, truth: Path, steps: int, seed: int) -> Iterator[Score]:
+    """Render, train, export and detect with kpt-tools' own commands; the model also with ``--flip-test``."""
     folder: Path = options.out / f"kpt_tools_{seed}"
     seconds = train(options, folder, steps, seed)
-    out = folder / "eval"
-    kpt_tools("eval", folder / "run", "--out", out, "--no-report", log=folder / "eval.log")
-    return Score("kpt-tools", seed, seconds, steps, **measure(truth, out / "predictions.json"))
+    for side, name, more in (("kpt-tools", "eval", ()), ("kpt-tools, flip test", "flip_test", ("--flip-test",))):
+        out = folder / name
+        kpt_tools("eval", folder / "run", "--out", out, "--no-report", *more, log=folder / f"{name}.log")
+        yield Score(side, seed, seconds, steps, **measure(truth, out / "predictions.json"))
 
 
 def steps_that_fit(options: argparse.Namespace) -> int:
