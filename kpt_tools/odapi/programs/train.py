@@ -7,10 +7,12 @@ import sys
 from typing import Any
 
 from kpt_tools.odapi import compat, events
+from kpt_tools.odapi.memory import keep_freed_memory
 
 
 def main() -> None:
     """Run the OD API's training program; flags are its own and those that begin with ``kpt_``."""
+    keep_freed_memory()
     compat.activate()
     events.emit("phase", name="importing TensorFlow")
     import tensorflow as tf
