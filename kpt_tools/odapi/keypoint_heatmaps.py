@@ -1,7 +1,8 @@
-"""Target heatmaps of keypoints in a fraction of the time and memory, with the same values.
+"""Target heatmaps of keypoints in a fraction of the time and memory, with the same values but for rounding.
 
 The OD API draws the Gaussian of each of M objects' K keypoints into each of the K channels, [H, W, M K, K] numbers that
-are zero but for one channel, and takes the maximum. Here each is drawn into its own channel only: [H, W, M, K].
+are zero but for one channel, and takes the maximum. Here each is drawn into its own channel only, [H, W, M, K], as the
+product of one Gaussian per row and one per column: H + W exponentials instead of H W.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def heatmap(
     """What `target_assigner_utils.coordinates_to_heatmap` returns for keypoints; the arguments are named as there.
 
     Args:
-        y_grid: [H, W] float32; the y of each cell.
-        x_grid: [H, W] float32.
+        y_grid: [H, W] float32; the y of each cell, the same along a row.
+        x_grid: [H, W] float32; the x of each cell, the same along a column.
         y_coordinates: [M K] float32 in cells, the K keypoints of the first object first.
         x_coordinates: [M K] float32.
         sigma: [M K] float32; standard deviations in cells.
@@ -69,10 +70,12 @@ def heatmap(
     def by_keypoint(values: Any) -> Any:
         return tf.reshape(values, [-1, channel_onehot.shape[1]])
 
-    squared_distance = sum(
-        (grid[..., tf.newaxis, tf.newaxis] - tf.math.floor(by_keypoint(places))) ** 2
-        for grid, places in ((x_grid, x_coordinates), (y_grid, y_coordinates))
-    )
-    gaussians = tf.exp(-squared_distance / (2 * by_keypoint(sigma) ** 2)) * by_keypoint(channel_weights)
+    def along(axis: Any, places: Any) -> Any:
+        distance = axis[:, tf.newaxis, tf.newaxis] - tf.math.floor(by_keypoint(places))
+        return tf.exp(-(distance**2) / (2 * by_keypoint(sigma) ** 2))
+
+    rows = along(y_grid[:, 0], y_coordinates) * by_keypoint(channel_weights)
+    columns = along(x_grid[0], x_coordinates)
+    gaussians = rows[:, tf.newaxis] * columns
     # The maximum of no object is -inf.
     return tf.stop_gradient(tf.maximum(tf.reduce_max(gaussians, axis=2), 0.0))
