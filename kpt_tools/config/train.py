@@ -9,6 +9,14 @@ BOX_CELLS = (1, 9)
 BEST_METRICS = ("oks_ap", "oks_ap50", "box_ap", "box_ap50", "pck")
 
 
+def default_checkpoint_every(steps: int) -> int:
+    """Steps between checkpoints in a training of so many: five over the whole, but every 50 to 1000 steps.
+
+    Rounded up, so that the fifth is the last step's and no further one follows a few steps later.
+    """
+    return min(1000, max(50, -(-steps // 5)))
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Settings of `kpt-tools train`.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kpt_tools import errors
-from kpt_tools.config.train import BEST_METRICS, BOX_CELLS, TrainConfig
+from kpt_tools.config.train import BEST_METRICS, BOX_CELLS, TrainConfig, default_checkpoint_every
 from kpt_tools.entities import LabelMap
 from kpt_tools.errors import ConfigError, EngineError
 from kpt_tools.fsio import make_folder, read_json, read_text, write_text
@@ -332,7 +332,7 @@ def _command(
         config.run / CONFIG_NAME,
         config.run,
         steps=steps,
-        checkpoint_every=config.checkpoint_every or min(1000, max(50, steps // 5)),
+        checkpoint_every=config.checkpoint_every or default_checkpoint_every(steps),
         precision=chosen_precision,
         seed=config.seed,
         transfer=config.transfer,
