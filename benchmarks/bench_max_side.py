@@ -5,7 +5,7 @@
 Draws Full-HD pictures of pliers (the demo's), converts them as they are and with each --max-side, trains the same
 recipe on each set of records, in turns over the seeds, and measures every model on the held-out pictures in their full
 size. Prints median images per second of the training, the size of the records, AP, and one JSON object as the last
-line. Takes hours on two cores.
+line. Takes half an hour on two cores.
 """
 
 from __future__ import annotations
