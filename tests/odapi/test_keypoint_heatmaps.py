@@ -59,7 +59,7 @@ def test_the_same_values(counts: tuple[int, ...]) -> None:
         assert float(np.max(found[0])) == 1.0
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(np.equal(ours, 1.0), np.equal(theirs, 1.0))  # the loss asks for just 1
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=3e-7)  # a few roundings of 1
 
 
 def test_everything_is_put_back() -> None:
