@@ -11,8 +11,7 @@ from PIL import Image
 
 from kpt_tools.config.model_metadata import write_metadata
 from kpt_tools.entities import Category, ModelMetadata
-from kpt_tools.odapi import compat, pipeline_config, serving
-from kpt_tools.odapi.offset_average import average_offsets
+from kpt_tools.odapi import compat, decoding, pipeline_config, serving
 from kpt_tools.pipeline.label_map import format_label_map, label_map_of
 
 SIDE = 64
@@ -49,7 +48,7 @@ def save_export(folder: Path, **classes: Sequence[str]) -> Any:
     """Write everything of an export but the SavedModel: ``save_export(path, mouse=("snout", "tail"), box=())``.
 
     Returns:
-        The detector as the OD API runs it, with offsets averaged: [H, W, 3] uint8 to arrays by name.
+        The detector as the OD API runs it, with keypoints refined: [H, W, 3] uint8 to arrays by name.
     """
     import tensorflow as tf
 
@@ -71,7 +70,7 @@ def save_export(folder: Path, **classes: Sequence[str]) -> Any:
     checkpoint = tf.train.Checkpoint(model=model)
     tf.train.CheckpointManager(checkpoint, str(folder / "checkpoint"), max_to_keep=1).save(checkpoint_number=0)
     write_metadata(folder, ModelMetadata(names, (), (0.05,) * names.num_keypoints, input_hw=(SIDE, SIDE)))
-    average_offsets(model)
+    decoding.refine(model)
     return serving.original(model)
 
 

@@ -2,8 +2,8 @@
 
 CenterNet supervises size and offset of a box in the one cell that holds its centre (Zhou et al. 2019, "Objects as
 Points", arXiv:1904.07850), so that of a small data set the network sees few targets. Here the eight cells around it
-learn the same box, each with its own offset, and detection takes the mean of all nine: what `offset_average` does for
-keypoints. TTFNet (Liu et al. 2019, arXiv:1909.00700) supervises boxes around the centre, too.
+learn the same box, each with its own offset, and detection takes the mean of all nine, as for keypoints
+(`keypoint_refinement`). TTFNet (Liu et al. 2019, arXiv:1909.00700) supervises boxes around the centre, too.
 
 A model that was trained so carries a mark into its checkpoints; others are decoded as the OD API decodes them.
 """

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kpt_tools.odapi.box_neighbours import average_boxes, is_marked, mark
-from kpt_tools.odapi.offset_average import average_offsets
+from kpt_tools.odapi import decoding
+from kpt_tools.odapi.box_neighbours import is_marked, mark
 from kpt_tools.odapi.pipeline_config import Message
 
 UINT8_SIGNATURE = "serving_default"
@@ -29,7 +29,7 @@ _CHECKPOINT_NUMBER = 0
 def restored_model(config: Message, checkpoint: Path) -> Any:
     """Build the detection model of `config` and give it the weights of a checkpoint.
 
-    Keypoints and boxes are averaged where the model was trained for that, see `offset_average` and `box_neighbours`.
+    It decodes as `decoding` says.
 
     Args:
         config: a pipeline.config.
@@ -47,8 +47,7 @@ def restored_model(config: Message, checkpoint: Path) -> Any:
     tf.train.Checkpoint(model=model).read(str(checkpoint)).expect_partial().assert_existing_objects_matched()
     if is_marked(checkpoint):
         mark(model)
-    average_offsets(model)
-    average_boxes(model)
+    decoding.refine(model)
     return model
 
 

@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kpt_tools.fsio import atomic_open, read_json
-from kpt_tools.odapi import events
-from kpt_tools.odapi.box_neighbours import average_boxes
-from kpt_tools.odapi.offset_average import average_offsets
+from kpt_tools.odapi import decoding, events
 from kpt_tools.odapi.train_parts import Parts
 
 BOX_KEYS = ("detection_boxes", "detection_classes", "detection_scores")
@@ -38,8 +36,7 @@ class Detector:
         import tensorflow as tf
 
         picture = tf.TensorSpec([1, None, None, 3], tf.float32)
-        average_offsets(model)  # Training itself does not decode.
-        average_boxes(model)
+        decoding.refine(model)  # Training itself does not decode.
         self._model = model
         self._batch_size = batch_size
         self._resize = tf.function(model.preprocess, input_signature=[picture], autograph=False)
