@@ -56,7 +56,7 @@ def find_shards(patterns: Sequence[str]) -> list[Path]:
     """The shards that the patterns match, in order; all that a name ``...-of-0000N`` promises must be there.
 
     Raises:
-        ConfigError: a pattern matches nothing.
+        ConfigError: a pattern matches nothing, or a folder.
         DataError: shards of a set are missing.
     """
     shards: list[Path] = []
@@ -65,6 +65,11 @@ def find_shards(patterns: Sequence[str]) -> list[Path]:
         if not found:
             raise ConfigError(
                 f"{pattern}: no such records. Run kpt-tools make-tfrecord, or name others with --records."
+            )
+        folders = [path for path in found if path.is_dir()]
+        if folders:
+            raise ConfigError(
+                f"{folders[0]}: a folder; expected TFRecord shards. Name those in it: '{folders[0]}/val.record-*'."
             )
         promised = {int(match[1]) for match in map(_OF.search, (path.name for path in found)) if match}
         if glob.has_magic(pattern) and len(promised) == 1 and len(found) < max(promised):

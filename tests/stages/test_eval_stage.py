@@ -254,6 +254,14 @@ def test_no_shard(tmp_path: Path) -> None:
         find_shards([str(tmp_path / "val*")])
 
 
+@pytest.mark.parametrize("pattern", ["tfrecord", "tfrec*"])
+def test_a_folder_is_no_shard(tmp_path: Path, pattern: str) -> None:
+    """Was a traceback: IsADirectoryError."""
+    (tmp_path / "tfrecord").mkdir()
+    with pytest.raises(ConfigError, match=r"tfrecord: a folder; expected TFRecord shards.*val\.record-\*"):
+        find_shards([str(tmp_path / pattern)])
+
+
 def test_number_of_records_is_unknown_without_a_manifest(records: Path) -> None:
     assert count_records(find_shards([str(records)])) is None
 
