@@ -35,7 +35,8 @@ def settle_ties(model: Any) -> None:
 def settled(heatmap: Any) -> Any:
     """Raise peaks that share their height with a neighbour, that most which has the highest surroundings.
 
-    Where surroundings are equal, too, the place decides, so that one remains in any case.
+    Where surroundings are equal, too, the place decides. So one remains, unless scores are so near 1 that the sigmoid
+    cannot tell logits apart.
 
     Args:
         heatmap: [N, h, w, C] float32, logits.

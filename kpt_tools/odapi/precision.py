@@ -10,17 +10,33 @@ BFLOAT16 = "bfloat16"
 AUTO = "auto"
 CHOICES = (AUTO, FLOAT32, BFLOAT16)
 
+_FIRST_WITH_BFLOAT16 = (8, 0)
 _OPTION = "auto_mixed_precision_onednn_bfloat16"
 _NOT_IN_BFLOAT16 = "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_ALLOWLIST_REMOVE"
 """Names operations that stay float32. oneDNN's gradient of a depthwise convolution with stride 2 takes five times as
 long in bfloat16 as in float32: a quarter of a training step of MobileNetV2. See `fast_gradients.install_depthwise`."""
 
 
-def resolve(precision: str) -> str:
-    """The precision to use: "auto" is bfloat16 on a CPU that computes in it, else float32."""
+def resolve(precision: str, *, on_gpu: bool = False) -> str:
+    """The precision to use without a trial: "auto" is bfloat16 on a CPU that computes in it, else float32."""
     if precision != AUTO:
         return precision
-    return BFLOAT16 if cpu_has_bfloat16() else FLOAT32
+    return BFLOAT16 if cpu_has_bfloat16() and not on_gpu else FLOAT32
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU, which then is what it computes on."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def gpus_have_bfloat16() -> bool:
+    """Whether all GPUs compute in bfloat16: compute capability 8.0 (Ampere) or later."""
+    import tensorflow as tf
+
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    return bool(details) and all(one.get("compute_capability", (0, 0)) >= _FIRST_WITH_BFLOAT16 for one in details)
 
 
 def cpu_has_bfloat16() -> bool:
@@ -33,7 +49,7 @@ def cpu_has_bfloat16() -> bool:
 
 
 def is_bfloat16() -> bool:
-    """Whether TensorFlow computes in bfloat16 as `apply_precision` set it."""
+    """Whether TensorFlow computes in bfloat16 on the CPU, as `apply_precision` set it."""
     import tensorflow as tf
 
     return bool(tf.config.optimizer.get_experimental_options().get(_OPTION))
@@ -45,7 +61,7 @@ def depthwise_gradients_in_bfloat16() -> None:
 
 
 def apply_precision(precision: str) -> None:
-    """Make TensorFlow compute in `precision`, before a model is built.
+    """Make TensorFlow compute in `precision` on the CPU, before a model is built.
 
     bfloat16 is oneDNN's automatic mixed precision: variables stay float32, convolutions run in bfloat16.
 
@@ -59,3 +75,18 @@ def apply_precision(precision: str) -> None:
     os.environ[_NOT_IN_BFLOAT16] = "DepthwiseConv2dNativeBackpropInput"
     wanted = precision == BFLOAT16
     tf.config.optimizer.set_experimental_options({_OPTION: wanted})
+
+
+def apply_to_device(precision: str) -> None:
+    """The same on what a CenterNet is trained on: the GPU if there is one.
+
+    There bfloat16 is Keras' policy "mixed_bfloat16": variables stay float32, layers that are made from now on compute
+    in bfloat16. Its range is that of float32, so losses need no scaling.
+    """
+    import tensorflow as tf
+
+    if not has_gpu():
+        apply_precision(precision)
+        return
+    apply_precision(FLOAT32 if precision == BFLOAT16 else precision)
+    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if precision == BFLOAT16 else "float32")

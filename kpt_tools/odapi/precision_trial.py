@@ -1,6 +1,6 @@
 """Whether bfloat16 is faster than float32 here: measured on a few layers such as networks have, in a second or two.
 
-Processor time is compared, not time on the clock, so other work on the machine decides nothing.
+On a CPU, processor time is compared, not time on the clock, so other work on the machine decides nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ from collections.abc import Callable
 from typing import Any
 
 from kpt_tools.odapi import events
-from kpt_tools.odapi.precision import AUTO, BFLOAT16, FLOAT32, apply_precision, cpu_has_bfloat16
+from kpt_tools.odapi.precision import (
+    AUTO,
+    BFLOAT16,
+    FLOAT32,
+    apply_to_device,
+    cpu_has_bfloat16,
+    gpus_have_bfloat16,
+    has_gpu,
+)
 
 WORTHWHILE = 1.1
 """bfloat16 has to be so many times as fast: it has fewer digits."""
@@ -23,21 +31,19 @@ def settle(precision: str) -> None:
     """Make TensorFlow compute in `precision`, before a model is built; emits the event ``precision``.
 
     Args:
-        precision: "float32", "bfloat16", or "auto": on a CPU with bfloat16 instructions that which is faster,
+        precision: "float32", "bfloat16", or "auto": on a CPU or GPU that computes in bfloat16 that which is faster,
             elsewhere float32.
     """
-    import tensorflow as tf
-
     if precision != AUTO:
-        apply_precision(precision)
+        apply_to_device(precision)
         events.emit("precision", precision=precision, speedup=None)
         return
-    if tf.config.list_physical_devices("GPU") or not cpu_has_bfloat16():
+    if not (gpus_have_bfloat16() if has_gpu() else cpu_has_bfloat16()):
         events.emit("precision", precision=FLOAT32, speedup=None)
         return
     speedup = trial()
     chosen = BFLOAT16 if speedup >= WORTHWHILE else FLOAT32
-    apply_precision(chosen)
+    apply_to_device(chosen)
     events.emit("precision", precision=chosen, speedup=round(speedup, 2))
 
 
@@ -45,19 +51,23 @@ def trial() -> float:
     """How many times as fast a training step of some layers is in bfloat16 as in float32."""
     import tensorflow as tf
 
-    step = _step()
-    seconds: dict[str, list[float]] = {FLOAT32: [], BFLOAT16: []}
+    clock = time.perf_counter if has_gpu() else time.process_time
+    steps = {}
+    for name in (FLOAT32, BFLOAT16):
+        apply_to_device(name)
+        steps[name] = _step()  # layers take the policy that there is when they are made
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
     for number in range(_REPEATS + 1):
         for name, found in seconds.items():
-            apply_precision(name)  # a graph is optimised once for each setting, when it first runs with it
-            begin = time.process_time()
-            step()
-            found += [time.process_time() - begin] * bool(number)
+            apply_to_device(name)  # a graph is optimised for the setting that it first runs with
+            begin = clock()
+            steps[name]()
+            found += [clock() - begin] * bool(number)
     tf.keras.backend.reset_uids()  # the layers of the model are numbered as if there had been no trial
     return statistics.median(seconds[FLOAT32]) / max(statistics.median(seconds[BFLOAT16]), 1e-9)
 
 
-def _step() -> Callable[[], Any]:
+def _step() -> Callable[[], None]:
     """Forward and backward pass through convolutions, a depthwise one with stride, and batch normalisation."""
     import tensorflow as tf
 
@@ -75,7 +85,11 @@ def _step() -> Callable[[], Any]:
     @tf.function(autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
     def step() -> Any:
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.square(model(images, training=True)))
+            loss = tf.reduce_mean(tf.square(tf.cast(model(images, training=True), tf.float32)))
         return [tf.reduce_sum(gradient) for gradient in tape.gradient(loss, model.trainable_variables)]
 
-    return step  # type: ignore[no-any-return, unused-ignore]
+    def step_to_its_end() -> None:
+        for value in step():
+            value.numpy()  # a GPU is waited for
+
+    return step_to_its_end

@@ -50,11 +50,13 @@ class Detector:
 
     def _forward(self, images: Any, shapes: Any) -> Any:
         import tensorflow as tf
+        from object_detection.utils import ops
 
         # Both are looked at while the graph is traced; training has its own graph already.
         self._model._is_training = False
         tf.keras.backend.set_learning_phase(False)
-        raw = self._model.postprocess(self._model.predict(images, shapes), shapes)
+        heads = ops.bfloat16_to_float32_nested(self._model.predict(images, shapes))
+        raw = self._model.postprocess(heads, shapes)
         return {key: raw[key] for key in (*BOX_KEYS, *POINT_KEYS) if key in raw}
 
     def __call__(self, pictures: Sequence[Any]) -> dict[str, Any]:

@@ -16,6 +16,18 @@ pytestmark = pytest.mark.odapi
 def _float32_afterwards():
     yield
     precision.apply_precision(precision.FLOAT32)
+    tf.keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if there were a GPU; the policy that is set there works on a CPU, too."""
+    monkeypatch.setattr(precision, "has_gpu", lambda: True)
+    monkeypatch.setattr(precision_trial, "has_gpu", lambda: True)
+
+
+def policy() -> str:
+    return str(tf.keras.mixed_precision.global_policy().name)
 
 
 def settled(capsys: pytest.CaptureFixture[str], wanted: str) -> dict[str, object]:
@@ -70,3 +82,50 @@ def test_gradients_of_depthwise_layers_join_until_a_precision_is_set_again() -> 
     assert precision._NOT_IN_BFLOAT16 not in os.environ
     precision.apply_precision(precision.BFLOAT16)
     assert precision._NOT_IN_BFLOAT16 in os.environ
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize(
+    ("capability", "speedup", "chosen", "told"),
+    [
+        pytest.param((9, 0), 1.8, precision.BFLOAT16, 1.8, id="faster"),
+        pytest.param((8, 0), 1.0, precision.FLOAT32, 1.0, id="not-faster"),
+        pytest.param((7, 5), 1.8, precision.FLOAT32, None, id="older-gpu"),
+        pytest.param(None, 1.8, precision.FLOAT32, None, id="unknown-gpu"),
+    ],
+)
+def test_auto_on_a_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    capability: tuple[int, int] | None,
+    speedup: float,
+    chosen: str,
+    told: float | None,
+) -> None:
+    details = {} if capability is None else {"compute_capability": capability}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: details)
+    monkeypatch.setattr(precision_trial, "trial", lambda: speedup)
+    assert settled(capsys, precision.AUTO) == {"kind": "precision", "precision": chosen, "speedup": told}
+    assert policy() == ("mixed_bfloat16" if chosen == precision.BFLOAT16 else "float32")
+    assert not precision.is_bfloat16(), "that is the CPU's"
+
+
+@pytest.mark.usefixtures("gpu")
+def test_the_trial_on_a_gpu_measures_layers_of_both_policies() -> None:
+    assert 0.001 < precision_trial.trial() < 1000
+    precision.apply_to_device(precision.BFLOAT16)
+    layer = tf.keras.layers.Conv2D(1, 1)
+    assert (layer.compute_dtype, layer.variable_dtype, layer.name) == ("bfloat16", "float32", "conv2d")
+
+
+def test_without_a_gpu_no_policy_is_set() -> None:
+    precision.apply_to_device(precision.BFLOAT16)
+    assert policy() == "float32"
+    assert precision.is_bfloat16()
+
+
+@pytest.mark.parametrize(("on_gpu", "wanted"), [(True, precision.FLOAT32), (False, precision.BFLOAT16)])
+def test_workers_choose_without_a_trial(monkeypatch: pytest.MonkeyPatch, on_gpu: bool, wanted: str) -> None:
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: True)
+    assert precision.resolve(precision.AUTO, on_gpu=on_gpu) == wanted

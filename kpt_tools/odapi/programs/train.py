@@ -65,8 +65,9 @@ def _join_workers(flags: Any) -> None:
     """Make `model_main_tf2` use MultiWorkerMirroredStrategy, with no computation before that."""
     from kpt_tools.odapi import precision, workers
 
-    resolved = precision.resolve(flags.kpt_precision)  # a trial would compute before the workers have met
-    precision.apply_precision(resolved)
+    # A trial would compute before the workers have met.
+    resolved = precision.resolve(flags.kpt_precision, on_gpu=precision.has_gpu())
+    precision.apply_to_device(resolved)
     events.emit("precision", precision=resolved, speedup=None)
     flags.num_workers = len(flags.kpt_workers)
     events.emit("phase", name=f"waiting for all of {flags.num_workers} workers")

@@ -1,0 +1,73 @@
+"""The training loop under the Keras policy that bfloat16 is on GPUs, which works on a CPU, too."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_project import make_project
+
+from kpt_tools.odapi import checkpoints, commands, compat, events, pipeline_config
+
+pytest.importorskip("object_detection")
+pytestmark = [pytest.mark.odapi, pytest.mark.slow]
+
+PROGRAM = """
+import contextlib
+from kpt_tools.odapi import compat
+compat.activate()
+from kpt_tools.odapi import fast_gradients, precision, sparse_heads, validation
+from kpt_tools.odapi.programs import train
+
+precision.has_gpu = lambda: True
+sparse_heads.in_training = lambda model: contextlib.nullcontext()  # GPUs have neither of these two
+fast_gradients.install = lambda model: None
+validation.ANSWER_TIMEOUT_S = 0.0  # nobody answers here
+train.main()
+"""
+
+
+def train(run: Path, precision: str) -> list[dict[str, Any]]:
+    command = commands.train_command(
+        run.parent / "pipeline.config",
+        run,
+        steps=3,
+        checkpoint_every=3,
+        precision=precision,
+        seed=0,
+        transfer="match",
+        ema=0.9,
+        validate_every=1,
+        box_cells=9,
+        exact_heatmaps=True,
+    )
+    flags = [argument for argument in command if argument.startswith("--")]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *flags], cwd=run.parent, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [event for line in done.stdout.splitlines() if (event := events.parse(line))]
+
+
+def test_it_trains_validates_and_leaves_a_model_in_float32(tmp_path: Path) -> None:
+    from kpt_tools.odapi import serving
+
+    first: dict[str, float] = {}
+    for precision in ("float32", "bfloat16"):
+        folder = tmp_path / precision
+        folder.mkdir()
+        run = make_project(folder) / "run"
+        (run / ".validation").mkdir(parents=True)
+        told = train(run, precision)
+        assert [event["step"] for event in told if event["kind"] == "detections"] == [3]
+        first[precision] = next(event["losses"]["Loss/total_loss"] for event in told if event["kind"] == "step")
+    assert first["bfloat16"] != first["float32"], "else the policy did nothing"
+    assert first["bfloat16"] == pytest.approx(first["float32"], rel=0.02)
+    compat.activate()
+    last = checkpoints.latest(run)
+    assert last is not None
+    model = serving.restored_model(pipeline_config.read(run.parent / "pipeline.config"), last.prefix)
+    assert {variable.dtype.name for variable in model.trainable_variables} == {"float32"}
