@@ -189,7 +189,7 @@ def train(options: argparse.Namespace, folder: Path, steps: int, seed: int) -> f
     ).path
     more = [word if index % 2 else f"--{word}" for index, word in enumerate(options.train_options)]
     begin = time.monotonic()
-    kpt_tools("train", config, "--run", folder / "run", "--seed", seed, *more, log=folder / "train.log")
+    kpt_tools("train", config, "--run", folder / "run", "--seed", seed, "--no-eval", *more, log=folder / "train.log")
     return round(time.monotonic() - begin, 1)
 
 

@@ -30,18 +30,24 @@ from kpt_tools.errors import DataError
 @option(EvalConfig, "report", "--report/--no-report", is_flag=True, help="Write report.html, too (default: yes).")
 def command(**settings: object) -> int:
     """Measure MODEL, a run folder, an exported folder or a zoo model (default: runs/train)."""
+    from kpt_tools.config.base import from_dict
+
+    return measure(from_dict(EvalConfig, settings))
+
+
+def measure(config: EvalConfig) -> int:
+    """Measure with a progress bar, and tell the numbers; the exit code."""
     from rich.console import Console
 
     from kpt_tools.cli.eval_tables import tables
     from kpt_tools.cli.findings import print_finding_lines, print_notes
     from kpt_tools.cli.image_progress import ImageProgress
-    from kpt_tools.config.base import from_dict
     from kpt_tools.stages.engine_choice import CHOSEN
     from kpt_tools.stages.eval import RESULT_NAME, evaluate_model
     from kpt_tools.stages.run_export import MEASURED
 
     with ImageProgress() as progress:
-        outcome = evaluate_model(from_dict(EvalConfig, settings), progress)
+        outcome = evaluate_model(config, progress)
     written = outcome.out / RESULT_NAME
     print_notes(outcome.findings, MEASURED)
     print_notes(outcome.findings, CHOSEN)

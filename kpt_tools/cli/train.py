@@ -56,7 +56,8 @@ EXIT_NOT_LEARNED = 3
     help="Target heatmaps have their tops at keypoints, not in the middle of cells as in the OD API.",
 )
 @option(TrainConfig, "overfit_one_batch", is_flag=True, help="Only see whether one batch can be learnt by heart.")
-def command(**settings: object) -> int:
+@click.option("--eval/--no-eval", "measures", default=True, help="Measure the best checkpoint at the end, with a page.")
+def command(*, measures: bool, **settings: object) -> int:
     """Train the model of CONFIG (default: pipeline.config), or resume a training."""
     from kpt_tools.cli.train_progress import TrainProgress
     from kpt_tools.config.base import from_dict
@@ -71,10 +72,19 @@ def command(**settings: object) -> int:
     from kpt_tools.stages.train import train
 
     with TrainProgress() as progress:
-        return _tell(train(config, progress))
+        result = train(config, progress)
+    is_new = not result.interrupted and result.resumed_from < result.steps
+    measures = measures and is_new and result.best is not None and not result.worker
+    code = _tell(result, "" if measures else f" Next: kpt-tools eval {result.run}")
+    if not measures:
+        return code
+    from kpt_tools.cli.eval import measure
+    from kpt_tools.config.eval import EvalConfig
+
+    return measure(EvalConfig(model=result.run))
 
 
-def _tell(result: TrainResult) -> int:
+def _tell(result: TrainResult, next_step: str) -> int:
     best = result.best
     if result.interrupted:
         click.echo(f"Stopped at step {result.step} of {result.steps}. Run the same command again to go on from there.")
@@ -91,7 +101,7 @@ def _tell(result: TrainResult) -> int:
         click.echo(f"Stopped early at step {result.step} of {result.steps}: {result.stopped_early}.")
     if best is not None:
         click.echo(f"Best checkpoint: step {best.step}, {best.metric} {best.value:.3f}, in {result.run / 'best'}.")
-    click.echo(f"Trained to step {result.step}; the run is in {result.run}. Next: kpt-tools eval {result.run}")
+    click.echo(f"Trained to step {result.step}; the run is in {result.run}.{next_step}")
     return 0
 
 

@@ -46,6 +46,8 @@ def test_killed_training_resumes_to_the_exact_step_and_the_road_goes_on(project)
     assert done.returncode == 0, done.stderr
     assert f"Resumed from step {first.step}." in done.stderr
     assert "Trained to step 7" in done.stdout
+    assert "sigma 0.05" in done.stdout, "measured at the end"
+    assert (run / "eval" / "report.html").is_file()
     assert checkpoints.leftovers(run) == []
     assert [int(row["step"]) for row in read_rows(run / "validation.csv")] == [2, 4, 6, 7]
     last = checkpoints.latest(run)

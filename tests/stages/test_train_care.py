@@ -22,8 +22,12 @@ def project(tmp_path_factory):
 
 def test_it_validates_stops_early_and_goes_on_past_a_damaged_checkpoint(project) -> None:
     run = project / "runs" / "train"
-    done = run_command(project, "train", "--ema", "0.9", "--patience", "2", "--checkpoint-every", "1", "--steps", "30")
+    done = run_command(
+        project, "train", "--ema", "0.9", "--patience", "2", "--checkpoint-every", "1", "--steps", "30", "--no-eval"
+    )
     assert done.returncode == 0, done.stderr
+    assert "Next: kpt-tools eval" in done.stdout
+    assert not (run / "eval").exists()
     best = read_best(run)
     assert best is not None
     stopped = json.loads((run / "run.json").read_text())["stopped_early"]
@@ -39,7 +43,17 @@ def test_it_validates_stops_early_and_goes_on_past_a_damaged_checkpoint(project)
     data = run / f"ckpt-{last.step}.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:-1000])
     again = run_command(
-        project, "train", "--ema", "0.9", "--patience", "0", "--checkpoint-every", "9", "--steps", str(last.step + 2)
+        project,
+        "train",
+        "--ema",
+        "0.9",
+        "--patience",
+        "0",
+        "--checkpoint-every",
+        "9",
+        "--steps",
+        str(last.step + 2),
+        "--no-eval",
     )
     assert again.returncode == 0, again.stderr
     assert f"ckpt-{last.step} cannot be read" in again.stderr
