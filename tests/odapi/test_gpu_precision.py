@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tiny_project import make_project
+from train_program import run_program
 
-from kpt_tools.odapi import checkpoints, commands, compat, events, pipeline_config
+from kpt_tools.odapi import checkpoints, compat, pipeline_config
 
 pytest.importorskip("object_detection")
 pytestmark = [pytest.mark.odapi, pytest.mark.slow]
@@ -30,28 +28,6 @@ train.main()
 """
 
 
-def train(run: Path, precision: str) -> list[dict[str, Any]]:
-    command = commands.train_command(
-        run.parent / "pipeline.config",
-        run,
-        steps=3,
-        checkpoint_every=3,
-        precision=precision,
-        seed=0,
-        transfer="match",
-        ema=0.9,
-        validate_every=1,
-        box_cells=9,
-        exact_heatmaps=True,
-    )
-    flags = [argument for argument in command if argument.startswith("--")]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *flags], cwd=run.parent, capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [event for line in done.stdout.splitlines() if (event := events.parse(line))]
-
-
 def test_it_trains_validates_and_leaves_a_model_in_float32(tmp_path: Path) -> None:
     from kpt_tools.odapi import serving
 
@@ -61,7 +37,7 @@ def test_it_trains_validates_and_leaves_a_model_in_float32(tmp_path: Path) -> No
         folder.mkdir()
         run = make_project(folder) / "run"
         (run / ".validation").mkdir(parents=True)
-        told = train(run, precision)
+        told = run_program(PROGRAM, run, steps=3, precision=precision, box_cells=9, exact_heatmaps=True)
         assert [event["step"] for event in told if event["kind"] == "detections"] == [3]
         first[precision] = next(event["losses"]["Loss/total_loss"] for event in told if event["kind"] == "step")
     assert first["bfloat16"] != first["float32"], "else the policy did nothing"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tiny_project import make_project
+from train_program import run_program
 
-from kpt_tools.odapi import checkpoints, commands, events
+from kpt_tools.odapi import checkpoints
 
 pytest.importorskip("object_detection")
 pytestmark = [pytest.mark.odapi, pytest.mark.slow]
@@ -35,24 +34,7 @@ train.main()
 
 
 def train(run: Path, steps: int) -> list[dict[str, Any]]:
-    command = commands.train_command(
-        run.parent / "pipeline.config",
-        run,
-        steps=steps,
-        checkpoint_every=3,
-        precision="float32",
-        seed=0,
-        transfer="match",
-        ema=0.9,
-        validate_every=1,
-        keep_decoded=True,
-    )
-    flags = [argument for argument in command if argument.startswith("--")]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *flags], cwd=run.parent, capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [event for line in done.stdout.splitlines() if (event := events.parse(line))]
+    return run_program(PROGRAM, run, steps=steps, precision="float32", keep_decoded=True)
 
 
 def test_it_trains_validates_and_is_resumed(tmp_path: Path) -> None:
