@@ -99,7 +99,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, help="of kpt-tools; default: make-config's")
     parser.add_argument("--pretrained", help="of kpt-tools; default: from scratch")
     parser.add_argument("--set", dest="overrides", nargs="*", default=[], help="as in make-config")
-    parser.add_argument("--train-options", nargs="*", default=[], help="of kpt-tools train, without --: name=value or name")
+    parser.add_argument("--train-options", nargs="*", default=[], help="of kpt-tools train: name=value, or name")
     parser.add_argument("--steps", type=int, help="instead of finding out how many fit")
     parser.add_argument("--yolo-python", help="interpreter that has ultralytics")
     parser.add_argument("--yolo-model", default="yolo11n-pose.yaml")

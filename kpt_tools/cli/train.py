@@ -48,13 +48,6 @@ EXIT_NOT_LEARNED = 3
 @option(TrainConfig, "worker_index", type=int, help="Which of --workers this process is.")
 @option(TrainConfig, "rotation", type=float, help="Turn pictures by up to so many degrees; default: 15, 45 or 180.")
 @option(TrainConfig, "box_cells", type=int, help="Cells that learn a box: 9, or 1 as in the OD API.")
-@option(
-    TrainConfig,
-    "exact_heatmaps",
-    "--exact-heatmaps/--no-exact-heatmaps",
-    is_flag=True,
-    help="Target heatmaps have their tops at keypoints, not in the middle of cells as in the OD API.",
-)
 @option(TrainConfig, "overfit_one_batch", is_flag=True, help="Only see whether one batch can be learnt by heart.")
 @click.option("--eval/--no-eval", "measures", default=True, help="Measure the best checkpoint at the end, with a page.")
 def command(*, measures: bool, **settings: object) -> int:

@@ -47,8 +47,6 @@ class TrainConfig:
             ``random_vertical_flip``), else 15.
         box_cells: how many cells of the network learn a box: 9, that of its centre and those around it, or 1, as in the
             OD API.
-        exact_heatmaps: target heatmaps have their tops where keypoints are; not so: in the middle of the cells that
-            hold them, as in the OD API.
         overfit_one_batch: instead of training, see whether the model can learn one batch by heart.
     """
 
@@ -69,5 +67,4 @@ class TrainConfig:
     worker_index: int | None = None
     rotation: float | None = None
     box_cells: int = 9
-    exact_heatmaps: bool = True
     overfit_one_batch: bool = False

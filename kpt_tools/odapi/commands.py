@@ -25,7 +25,6 @@ def train_command(
     worker_index: int = 0,
     degrees: float = 0.0,
     box_cells: int = 1,
-    exact_heatmaps: bool = False,
 ) -> list[str]:
     """`model_main_tf2` through the compatibility layer, with our own flags."""
     together = [f"--kpt_workers={','.join(workers)}", f"--kpt_worker_index={worker_index}"] if workers else []
@@ -45,7 +44,6 @@ def train_command(
         f"--kpt_keep_decoded={str(keep_decoded).lower()}",
         f"--kpt_rotation={degrees}",
         f"--kpt_box_cells={box_cells}",
-        f"--kpt_exact_heatmaps={str(exact_heatmaps).lower()}",
         *together,
     )
 

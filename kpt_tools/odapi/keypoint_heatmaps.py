@@ -1,12 +1,8 @@
-"""Target heatmaps of keypoints: in a fraction of the time and memory, and about the keypoint instead of its cell.
+"""Target heatmaps of keypoints in a fraction of the time and memory, with the same values but for rounding.
 
 The OD API draws the Gaussian of each of M objects' K keypoints into each of the K channels, [H, W, M K, K] numbers that
 are zero but for one channel, and takes the maximum. Here each is drawn into its own channel only, [H, W, M, K], as the
 product of one Gaussian per row and one per column: H + W exponentials instead of H W.
-
-The OD API's Gaussian has its top in the middle of the cell that holds the keypoint, so that a heatmap knows nothing
-smaller than a cell. Here it can have it where the keypoint is, as Zhang et al. 2020, "Distribution-Aware Coordinate
-Representation", arXiv:1910.06278, draw heatmaps; `keypoint_refinement` reads the place from the heatmap in detection.
 """
 
 from __future__ import annotations
@@ -18,16 +14,15 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def each_in_its_channel(model: Any, *, exact: bool = False) -> Iterator[None]:
+def each_in_its_channel(model: Any) -> Iterator[None]:
     """Inside the block, a CenterNet's keypoint tasks make their target heatmaps with `heatmap`.
 
     Args:
         model: a detection model of the OD API; without keypoint tasks nothing changes.
-        exact: see `heatmap`.
     """
     assigners = [model._target_assigner_dict[task] for task in getattr(model, "_kp_params_dict", None) or {}]
     for assigner in assigners:
-        assigner.assign_keypoint_heatmap_targets = functools.partial(_assign, type(assigner), assigner, exact)
+        assigner.assign_keypoint_heatmap_targets = functools.partial(_assign, type(assigner), assigner)
     try:
         yield
     finally:
@@ -35,12 +30,12 @@ def each_in_its_channel(model: Any, *, exact: bool = False) -> Iterator[None]:
             del assigner.assign_keypoint_heatmap_targets
 
 
-def _assign(kind: Any, assigner: Any, exact: bool, *args: Any, **params: Any) -> Any:
+def _assign(kind: Any, assigner: Any, *args: Any, **params: Any) -> Any:
     """The assigner's own method, which calls `heatmap` for `coordinates_to_heatmap`."""
     from object_detection.core.target_assigner import ta_utils
 
     theirs = ta_utils.coordinates_to_heatmap
-    ta_utils.coordinates_to_heatmap = functools.partial(heatmap, exact=exact)
+    ta_utils.coordinates_to_heatmap = heatmap
     try:
         return kind.assign_keypoint_heatmap_targets(assigner, *args, **params)
     finally:
@@ -55,8 +50,6 @@ def heatmap(
     sigma: Any,
     channel_onehot: Any,
     channel_weights: Any,
-    *,
-    exact: bool = False,
 ) -> Any:
     """What `target_assigner_utils.coordinates_to_heatmap` returns for keypoints; the arguments are named as there.
 
@@ -68,12 +61,9 @@ def heatmap(
         sigma: [M K] float32; standard deviations in cells.
         channel_onehot: [M K, K] float32; says the number of keypoints.
         channel_weights: [M K] float32, 0 for keypoints that are not labelled.
-        exact: the Gaussian's top is where the keypoint is, not in the middle of its cell. It is scaled so that this
-            cell, which is the nearest to it, has 1 in any case: the loss takes just 1 for a keypoint.
 
     Returns:
-        [H, W, K] float32; the largest value of any object's Gaussian, exp(-d^2 / (2 sigma^2)) times its weight, and if
-        `exact` divided by the Gaussian of the keypoint's own cell.
+        [H, W, K] float32; the largest value of any object's Gaussian, exp(-d^2 / (2 sigma^2)) times its weight.
     """
     import tensorflow as tf
 
@@ -81,10 +71,8 @@ def heatmap(
         return tf.reshape(values, [-1, channel_onehot.shape[1]])
 
     def along(axis: Any, places: Any) -> Any:
-        cells = tf.math.floor(by_keypoint(places))
-        tops = by_keypoint(places) - 0.5 if exact else cells
-        distance = axis[:, tf.newaxis, tf.newaxis] - tops
-        return tf.exp(((cells - tops) ** 2 - distance**2) / (2 * by_keypoint(sigma) ** 2))
+        distance = axis[:, tf.newaxis, tf.newaxis] - tf.math.floor(by_keypoint(places))
+        return tf.exp(-(distance**2) / (2 * by_keypoint(sigma) ** 2))
 
     rows = along(y_grid[:, 0], y_coordinates) * by_keypoint(channel_weights)
     columns = along(x_grid[0], x_coordinates)

@@ -58,7 +58,6 @@ class LoopOptions:
         worker_index: which of several workers this is.
         degrees: turn pictures by up to so many.
         box_cells: how many cells learn a box; more than 1: see `box_neighbours`.
-        exact_heatmaps: see `keypoint_heatmaps`.
     """
 
     seed: int | None = None
@@ -71,7 +70,6 @@ class LoopOptions:
     worker_index: int = 0
     degrees: float = 0.0
     box_cells: int = 1
-    exact_heatmaps: bool = False
 
 
 def train_loop(
@@ -106,7 +104,6 @@ def train_loop(
         one_batch=options.one_batch,
         keep_decoded=options.keep_decoded,
         degrees=options.degrees,
-        exact_heatmaps=options.exact_heatmaps,
     )
     steps = train_steps or int(parts.train_config.num_steps)
     events.emit("batch_norm", **batch_norm.fit_momentum(parts.model, steps))

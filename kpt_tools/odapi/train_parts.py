@@ -23,7 +23,6 @@ class Parts:
         batch_size: images per step.
         train_config: the message of the pipeline.config.
         eval_records: patterns of the validation shards.
-        exact_heatmaps: see `keypoint_heatmaps`.
         has_variables: a Keras model has its variables only after it was called.
     """
 
@@ -35,7 +34,6 @@ class Parts:
     batch_size: int
     train_config: Any
     eval_records: tuple[str, ...]
-    exact_heatmaps: bool
     has_variables: bool = False
 
     def make_variables(self) -> None:
@@ -57,7 +55,6 @@ def build(
     one_batch: bool = False,
     keep_decoded: bool = False,
     degrees: float = 0.0,
-    exact_heatmaps: bool = False,
 ) -> Parts:
     """Build everything that `model_lib_v2.train_loop` would, in the same way.
 
@@ -110,7 +107,6 @@ def build(
         eval_records=tuple(
             path for reader in configs["eval_input_configs"] for path in reader.tf_record_input_reader.input_path
         ),
-        exact_heatmaps=exact_heatmaps,
     )
 
 
@@ -179,7 +175,7 @@ def train_step(parts: Parts, averages: Any = None) -> Callable[[Any], Any]:
     def step(iterator: Any) -> Any:
         features, labels = iterator.get_next()
         sparse = contextlib.nullcontext() if has_gpu else sparse_heads.in_training(parts.model)
-        with keypoint_heatmaps.each_in_its_channel(parts.model, exact=parts.exact_heatmaps), sparse:
+        with keypoint_heatmaps.each_in_its_channel(parts.model), sparse:
             losses = strategy.run(one_replica, args=(features, labels))
         if averages is not None:
             averages.update(parts.global_step)

@@ -344,7 +344,6 @@ def _command(
         worker_index=config.worker_index or 0,
         degrees=degrees,
         box_cells=config.box_cells,
-        exact_heatmaps=config.exact_heatmaps,
     )
 
 

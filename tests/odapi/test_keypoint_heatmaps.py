@@ -62,39 +62,6 @@ def test_the_same_values(counts: tuple[int, ...]) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=3e-7)  # a few roundings of 1
 
 
-def test_exact_tops_are_where_keypoints_are() -> None:
-    """A heatmap made so is read back to the keypoint by the parabola that detection takes."""
-    import tensorflow as tf
-
-    from kpt_tools.odapi.keypoint_refinement import peak_offsets
-
-    random = np.random.default_rng(4)
-    places = random.uniform(1, 9, (6, 2))
-    cells = np.floor(places).astype(int)
-    rows, columns = (tf.constant(grid, tf.float32) for grid in np.mgrid[:10, :12])
-    for place, (y, x) in zip(places, cells, strict=True):
-        one = [tf.constant([value], tf.float32) for value in (*place, 1.3)]
-        drawn = keypoint_heatmaps.heatmap(rows, columns, *one, tf.ones([1, 1]), tf.ones([1]), exact=True)
-        assert float(drawn[y, x, 0]) == 1.0, "the loss asks for just 1 in the keypoint's cell"
-        assert int(np.sum(np.equal(drawn, 1.0))) == 1
-        found = peak_offsets(tf.math.log(drawn)[tf.newaxis])[0, y, x]
-        np.testing.assert_allclose(found, place - (y, x), atol=1e-3)
-
-
-def test_exact_heatmaps_of_keypoints_that_are_not_labelled_are_empty() -> None:
-    own = assigner()
-    model = SimpleNamespace(_kp_params_dict={"sheep": None}, _target_assigner_dict={"sheep": own})
-    given = objects((12, 3))
-    expected = own.assign_keypoint_heatmap_targets(64, 96, **given)
-    with keypoint_heatmaps.each_in_its_channel(model, exact=True):
-        found = own.assign_keypoint_heatmap_targets(64, 96, **given)
-    heatmaps = [np.asarray(result[0]) for result in (found, expected)]
-    assert np.isfinite(heatmaps[0]).all()
-    assert heatmaps[0].max() == 1.0
-    np.testing.assert_array_equal(*(values.max(axis=(1, 2)) == 0 for values in heatmaps))
-    np.testing.assert_array_equal(*(values == 1 for values in heatmaps))
-
-
 def test_everything_is_put_back() -> None:
     from object_detection.utils import target_assigner_utils
 

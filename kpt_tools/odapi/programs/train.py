@@ -32,7 +32,6 @@ def main() -> None:
     flags.DEFINE_boolean("kpt_keep_decoded", False, "Decode the training pictures once and keep them in memory.")
     flags.DEFINE_float("kpt_rotation", 0.0, "Turn pictures by up to so many degrees.")
     flags.DEFINE_integer("kpt_box_cells", 1, "How many cells learn a box.")
-    flags.DEFINE_boolean("kpt_exact_heatmaps", False, "Target heatmaps have their tops at keypoints, not in cells.")
     flags.DEFINE_list("kpt_workers", [], "host:port of each worker, worker 0 first; empty: this process alone.")
     flags.DEFINE_integer("kpt_worker_index", 0, "Which of the workers this is.")
 
@@ -53,7 +52,6 @@ def main() -> None:
             worker_index=flags.FLAGS.kpt_worker_index,
             degrees=flags.FLAGS.kpt_rotation,
             box_cells=flags.FLAGS.kpt_box_cells,
-            exact_heatmaps=flags.FLAGS.kpt_exact_heatmaps,
         )
         model_lib_v2.train_loop = functools.partial(train_loop.train_loop, options=options)
         model_main_tf2.main(argv)
