@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from kpt_tools.annotations.codes import CODES, ranked_codes, repair_command
 from kpt_tools.entities import Finding, Report
 
@@ -25,15 +27,15 @@ def print_findings(report: Report, examples: int = _EXAMPLES, source: Path | Non
         examples: number of messages of each code.
         source: the JSON; the commands that repair it are told, if given.
     """
+    counts = report.counts()
+    if not counts:
+        click.echo("No findings.")
+        return
     from rich.console import Console
     from rich.table import Column, Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    counts = report.counts()
-    if not counts:
-        console.print("No findings.")
-        return
     table = Table("severity", Column("finding", no_wrap=True), "count", "meaning")
     ranked = ranked_codes(report)
     for code in ranked:

@@ -62,15 +62,12 @@ def command(**settings: Any) -> int:
 
 
 def _print_result(result: MakeTfrecordResult) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    table = Table("split", "images", "objects", "keypoints", "shards", Column("names", no_wrap=True))
     for name, split in result.splits.items():
-        numbers = (split.images, split.instances, split.labelled_keypoints)
-        table.add_row(name, *map(str, numbers), str(len(split.shards)), split.pattern)
-    console = Console(highlight=False)
-    console.print(table)
+        count = len(split.shards)
+        click.echo(
+            f"{name}: {split.images} images, {split.instances} objects, {split.labelled_keypoints} labelled keypoints "
+            f"in {count} {'shard' if count == 1 else 'shards'}, {split.pattern}."
+        )
     used = [sum(getattr(split, key) for split in result.splits.values()) for key in ("images", "instances")]
     classes = ", ".join(f"{item.name} ({len(item.keypoints)} keypoints)" for item in result.label_map.items)
     click.echo(
