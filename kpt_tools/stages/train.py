@@ -218,11 +218,20 @@ def _refuse_other_model(run: Path, resolved: Message, before: checkpoints.Checkp
     if before is None:
         return
     old = pipeline_config.parse(read_text(run / CONFIG_NAME, what="pipeline.config of the run"), str(run / CONFIG_NAME))
-    if old.model != resolved.model:
+    if _without_place(old.model) != _without_place(resolved.model):
         raise ConfigError(
             f"{run}: holds checkpoints (step {before.step}) of a model that differs from this config's. "
             "Choose another folder with --run, or remove that one."
         )
+
+
+def _without_place(model: Message) -> Message:
+    """A copy of the model's message that does not tell where the label map lies: a run folder may be moved."""
+    copy = type(model)()
+    copy.CopyFrom(model)
+    if copy.HasField("center_net"):
+        copy.center_net.ClearField("keypoint_label_map_path")
+    return copy
 
 
 def _refuse_old_best(run: Path, before: checkpoints.CheckpointFile | None) -> None:

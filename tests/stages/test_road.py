@@ -186,12 +186,32 @@ def _statistics_are_estimated_for_an_export(run, checkpoint) -> None:
 
 def test_a_run_of_another_model_is_refused(project, monkeypatch, tmp_path) -> None:
     monkeypatch.chdir(project)
-    run = tmp_path / "other"
+    run = _run_with_a_checkpoint(project, tmp_path / "other", "num_classes: 1", "num_classes: 2")
+    with pytest.raises(ConfigError, match=r"holds checkpoints \(step 3\) of a model that differs"):
+        train(TrainConfig(config=project / "pipeline.config", run=run))
+
+
+def test_a_run_folder_may_be_moved(project, monkeypatch, tmp_path) -> None:
+    """Its config tells where its label map lay; that is no other model."""
+
+    def preflight(*_: object) -> None:
+        raise InterruptedError("nothing was refused")
+
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("kpt_tools.stages.train.preflight", preflight)
+    place = 'keypoint_label_map_path: "'
+    run = _run_with_a_checkpoint(project, tmp_path / "moved", place, f"{place}/elsewhere/")
+    with pytest.raises(InterruptedError, match="nothing was refused"):
+        train(TrainConfig(config=project / "pipeline.config", run=run))
+
+
+def _run_with_a_checkpoint(project, run, old: str, new: str):
+    """A run folder with a checkpoint of no content; in its config, `old` is replaced by `new`."""
     run.mkdir()
     text = (project / "pipeline.config").read_text()
-    (run / "pipeline.config").write_text(text.replace("num_classes: 1", "num_classes: 2"))
+    assert old in text
+    (run / "pipeline.config").write_text(text.replace(old, new))
     for name in ("ckpt-3.index", "ckpt-3.data-00000-of-00001"):
         (run / name).write_bytes(b"x")
     (run / "checkpoint").write_text('model_checkpoint_path: "ckpt-3"\n')
-    with pytest.raises(ConfigError, match=r"holds checkpoints \(step 3\) of a model that differs"):
-        train(TrainConfig(config=project / "pipeline.config", run=run))
+    return run
