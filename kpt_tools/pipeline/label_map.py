@@ -3,8 +3,6 @@
 The OD API looks keypoints up by label over all classes at once, so a name that two classes share
 becomes ``<class>_<name>``. The annotated name then stands in a comment behind the slot, which the
 OD API passes over and `parse_label_map` reads back.
-
-protobuf is imported where it is needed: a label map of plain names is written without it.
 """
 
 from __future__ import annotations
@@ -16,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 
 from kpt_tools.entities import Category, KeypointLabel, LabelMap, LabelMapItem
 from kpt_tools.errors import DataError
@@ -36,7 +36,6 @@ _SCHEMA: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     ),
     "StringIntLabelMap": (("item", "REPEATED", "MESSAGE", "StringIntLabelMapItem"),),
 }
-_NEEDS_NO_ESCAPE = re.compile(r"[A-Za-z0-9_./ -]*")
 _NAME_COMMENT = re.compile(r'^\s*keypoints \{ id: (\d+) .*\}  # name: (".*")$', re.MULTILINE)
 
 
@@ -85,8 +84,6 @@ def parse_label_map(text: str, source: str) -> LabelMap:
         DataError: not a label map (with line and column), or ids or names that are missing, doubled or
             not contiguous.
     """
-    from google.protobuf import text_format
-
     message = _message_class()()
     try:
         text_format.Parse(text, message)
@@ -162,11 +159,7 @@ def _format_item(item: LabelMapItem) -> str:
 
 
 def quoted(text: str) -> str:
-    """`text` as a text-format string literal; protobuf itself does the escaping, where there is something to escape."""
-    if _NEEDS_NO_ESCAPE.fullmatch(text):
-        return f'"{text}"'
-    from google.protobuf import text_format
-
+    """`text` as a text-format string literal; protobuf itself does the escaping."""
     message = _message_class()()
     message.item.add(name=text)
     printed: str = text_format.MessageToString(message.item[0], as_utf8=True, as_one_line=True)
@@ -212,8 +205,6 @@ def _item_of(row: Any, index: int, source: str, comments: dict[int, str]) -> Lab
 @cache
 def _message_class() -> type[Any]:
     """The class of ``StringIntLabelMap``, with the OD API's field names, in a pool of its own."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
     file = descriptor_pb2.FileDescriptorProto(name="kpt_tools/label_map.proto", package=_PACKAGE, syntax="proto2")
     frequency = file.enum_type.add(name="LVISFrequency")
     for number, name in enumerate(("UNSPECIFIED", "FREQUENT", "COMMON", "RARE")):
