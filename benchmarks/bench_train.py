@@ -4,10 +4,12 @@
 
 The other side is `model_main_tf2` through the same compatibility layer with its default settings (float32, summaries,
 MirroredStrategy), but for one: it runs 5 steps per call and not 100 (1 with the hourglass), to be able to tell the
-time and the loss of so many. kpt-tools runs with --rotation 0 and --box-cells 1, as the OD API does. Both sides take
-turns in processes of their own, each with all cores. What is compared is what they report themselves: images per second
-without the first steps, which trace the graph, and the losses. Peak memory is that of the training process. The data
-are drawn pliers, 640 x 480 or 1920 x 1080.
+time and the loss of so many. kpt-tools runs with --rotation 0 and --box-cells 1, as the OD API does. Every run resumes
+from a copy of one and the same checkpoint, of step 1: other random weights make the losses of such short runs differ by
+a tenth. Both sides take turns in processes of their own, each with all cores. What is compared is
+what they report themselves: images per second without the first steps, which trace the graph, and the mean loss of the
+second half of the steps. Losses are the same within noise if the 95 % interval of their difference holds zero (Welch's
+t-test over the runs). Peak memory is that of the training process. The data are drawn pliers, 640 x 480 or 1920 x 1080.
 
 Prints a line per run, then the machine and one JSON object as the last line. Run it on a machine that does nothing
 else.
@@ -20,6 +22,7 @@ import csv
 import functools
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -33,8 +36,8 @@ from machine import machine
 
 RAW, OURS = "model_main_tf2", "kpt-tools train"
 LOSS, SPEED = "Loss/total_loss", "steps_per_sec"
-LEAST_NOISE = 0.1
-"""Relative difference of mean losses that nobody would call different."""
+START = 1
+"""The step of the checkpoint that all runs of a case start from."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,18 @@ def make_project(folder: Path, case: Case, steps: int) -> Path:
     return folder / "pipeline.config"
 
 
+def make_start(config: Path, run: Path) -> None:
+    """The run folder that all others begin as, with a checkpoint of step `START`."""
+    measured(kpt_tools_train(config, run, 0, {"steps": START}), run.with_suffix(".log"))
+
+
+def kpt_tools_train(config: Path, run: Path, seed: int, settings: dict[str, int]) -> list[str]:
+    """The command, with the OD API's augmentation and targets."""
+    settings = {"run": run, "seed": seed, "rotation": 0, "box-cells": 1, **settings}
+    options = ["--no-validate", "--no-eval", *(f"--{name}={value}" for name, value in settings.items())]
+    return [sys.executable, "-m", "kpt_tools", "train", str(config), *options]
+
+
 def run_raw(config: str, run: str, steps: int, steps_per_call: int) -> None:
     """In a child process: the OD API's program."""
     from kpt_tools.odapi import compat
@@ -122,11 +137,14 @@ def measured(command: list[str], log: Path) -> tuple[float, float]:
     return usage.ru_maxrss * 1024 / 1e6, usage.ru_utime + usage.ru_stime
 
 
-def raw(config: Path, run: Path, case: Case, steps: int) -> Run:
+def raw(config: Path, start: Path, run: Path, case: Case, steps: int) -> Run:
     """One training of the OD API's program."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util import tensor_util
 
+    run.mkdir()
+    for path in (start / "checkpoint", *start.glob("ckpt-*")):
+        shutil.copy(path, run)
     arguments = [str(config), str(run), str(steps), str(case.steps_per_call)]
     peak, cpu = measured([sys.executable, __file__, "--raw", *arguments], run.with_suffix(".log"))
     board = EventAccumulator(str(run / "train"), size_guidance={"tensors": 0})
@@ -139,30 +157,32 @@ def raw(config: Path, run: Path, case: Case, steps: int) -> Run:
     return Run(speeds[1:], values(LOSS), peak, cpu)
 
 
-def ours(config: Path, run: Path, case: Case, steps: int, seed: int) -> Run:
+def ours(config: Path, start: Path, run: Path, case: Case, steps: int, seed: int) -> Run:
     """One training of kpt-tools."""
-    settings = {"run": run, "seed": seed, "checkpoint-every": steps, "rotation": 0, "box-cells": 1}
-    options = ["--no-validate", *(f"--{name}={value}" for name, value in settings.items())]
-    command = [sys.executable, "-m", "kpt_tools", "train", str(config), *options]
-    peak, cpu = measured(command, run.with_suffix(".log"))
+    shutil.copytree(start, run)
+    peak, cpu = measured(kpt_tools_train(config, run, seed, {"checkpoint-every": steps}), run.with_suffix(".log"))
     with (run / "results.csv").open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    speeds = [float(row["images_per_s"]) for row in rows if int(row["step"]) > case.steps_per_call]
+        rows = [row for row in csv.DictReader(handle) if int(row["step"]) > START]
+    speeds = [float(row["images_per_s"]) for row in rows if int(row["step"]) > START + case.steps_per_call]
     return Run(speeds, {int(row["step"]): float(row[LOSS]) for row in rows}, peak, cpu)
 
 
 def compare(name: str, case: Case, steps: int, repeats: int, work: Path) -> dict[str, Any]:
     """Both sides in turns."""
-    config = make_project(work / name, case, steps)
+    config = make_project(work / name, case, steps := START + steps)
+    make_start(config, start := work / name / "start")
     runs: dict[str, list[Run]] = {RAW: [], OURS: []}
     for number in range(repeats):
         for side in (RAW, OURS):
             folder = work / name / f"{'raw' if side == RAW else 'ours'}_{number}"
-            done = raw(config, folder, case, steps) if side == RAW else ours(config, folder, case, steps, number)
+            if side == RAW:
+                done = raw(config, start, folder, case, steps)
+            else:
+                done = ours(config, start, folder, case, steps, 1 + number)
             runs[side].append(done)
-            speed = statistics.median(done.speeds)
-            print(f"{name} {side}: {speed:.3f} img/s, {done.peak_mb:.0f} MB", flush=True)
-    about = {"template": case.template, "batch_size": case.batch_size, "wh": case.wh, "steps": steps}
+            speed, loss = statistics.median(done.speeds), done.final_loss(list(done.losses))
+            print(f"{name} {side}: {speed:.3f} img/s, {done.peak_mb:.0f} MB, loss {loss:.3f}", flush=True)
+    about = {"template": case.template, "batch_size": case.batch_size, "wh": case.wh, "steps": steps - START}
     return about | verdict(runs, case)
 
 
@@ -171,22 +191,36 @@ def verdict(runs: dict[str, list[Run]], case: Case) -> dict[str, Any]:
     speed = {side: statistics.median(value for run in done for value in run.speeds) for side, done in runs.items()}
     told = list(runs[RAW][0].losses)
     losses = {side: [run.final_loss(told) for run in done] for side, done in runs.items()}
-    loss = {side: statistics.mean(values) for side, values in losses.items()}
     peak = {side: max(run.peak_mb for run in done) for side, done in runs.items()}
-    noise = max(abs(value / loss[side] - 1) for side, values in losses.items() for value in values)
-    difference = loss[OURS] / loss[RAW] - 1
     return {
         "images_per_s": {side: round(value, 3) for side, value in speed.items()},
         "ratio": round(speed[OURS] / speed[RAW], 3),
         "goal": case.goal,
         "runs": {side: [round(statistics.median(run.speeds), 3) for run in done] for side, done in runs.items()},
         "loss": {side: [round(value, 4) for value in values] for side, values in losses.items()},
-        "loss_difference": round(difference, 4),
-        "loss_noise": round(noise, 4),
-        "same_loss": abs(difference) <= max(noise, LEAST_NOISE),
+        **difference_of(losses[OURS], losses[RAW]),
         "peak_mb": {side: round(value) for side, value in peak.items()},
         "memory_not_higher": peak[OURS] <= peak[RAW],
         "cpu_s": {side: [round(run.cpu_s, 1) for run in done] for side, done in runs.items()},
+    }
+
+
+def difference_of(ours: list[float], theirs: list[float]) -> dict[str, Any]:
+    """Of mean losses, relative to `theirs`, with its 95 % interval by Welch's t-test; of single runs nothing is known.
+
+    The test is two-sided and takes the runs of a side as draws from a normal distribution of its own variance.
+    """
+    from scipy import stats
+
+    if min(len(ours), len(theirs)) < 2:
+        return {"loss_difference": None, "loss_interval": None, "same_loss": None}
+    mean = statistics.mean(theirs)
+    interval = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+    low, high = float(interval.low) / mean, float(interval.high) / mean
+    return {
+        "loss_difference": round(statistics.mean(ours) / mean - 1, 4),
+        "loss_interval": [round(low, 4), round(high, 4)],
+        "same_loss": low <= 0 <= high,
     }
 
 
