@@ -5,7 +5,7 @@
 The other side is `model_main_tf2` through the same compatibility layer with its default settings (float32, summaries,
 MirroredStrategy), but for one: it runs 5 steps per call and not 100 (1 with the hourglass), to be able to tell the
 time and the loss of so many. kpt-tools runs with --rotation 0 and --box-cells 1, as the OD API does. Every run resumes
-from a copy of one and the same checkpoint, of step 1: other random weights make the losses of such short runs differ by
+from a copy of one and the same checkpoint, of the first steps: other random weights make the losses of such short runs differ by
 a tenth. Both sides take turns in processes of their own, each with all cores. What is compared is
 what they report themselves: images per second without the first steps, which trace the graph, and the mean loss of the
 second half of the steps. Losses are the same within noise if the 95 % interval of their difference holds zero (Welch's
@@ -36,13 +36,11 @@ from machine import machine
 
 RAW, OURS = "model_main_tf2", "kpt-tools train"
 LOSS, SPEED = "Loss/total_loss", "steps_per_sec"
-START = 1
-"""The step of the checkpoint that all runs of a case start from."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A model and its data."""
+    """A model and its data; the OD API tells of steps that are multiples of `steps_per_call`, the first of all runs."""
 
     template: str
     batch_size: int
@@ -101,9 +99,9 @@ def make_project(folder: Path, case: Case, steps: int) -> Path:
     return folder / "pipeline.config"
 
 
-def make_start(config: Path, run: Path) -> None:
-    """The run folder that all others begin as, with a checkpoint of step `START`."""
-    measured(kpt_tools_train(config, run, 0, {"steps": START}), run.with_suffix(".log"))
+def make_start(config: Path, run: Path, case: Case) -> None:
+    """The run folder that all others begin as, with a checkpoint after one call's steps."""
+    measured(kpt_tools_train(config, run, 0, {"steps": case.steps_per_call}), run.with_suffix(".log"))
 
 
 def kpt_tools_train(config: Path, run: Path, seed: int, settings: dict[str, int]) -> list[str]:
@@ -162,15 +160,15 @@ def ours(config: Path, start: Path, run: Path, case: Case, steps: int, seed: int
     shutil.copytree(start, run)
     peak, cpu = measured(kpt_tools_train(config, run, seed, {"checkpoint-every": steps}), run.with_suffix(".log"))
     with (run / "results.csv").open(encoding="utf-8", newline="") as handle:
-        rows = [row for row in csv.DictReader(handle) if int(row["step"]) > START]
-    speeds = [float(row["images_per_s"]) for row in rows if int(row["step"]) > START + case.steps_per_call]
+        rows = [row for row in csv.DictReader(handle) if int(row["step"]) > case.steps_per_call]
+    speeds = [float(row["images_per_s"]) for row in rows if int(row["step"]) > 2 * case.steps_per_call]
     return Run(speeds, {int(row["step"]): float(row[LOSS]) for row in rows}, peak, cpu)
 
 
 def compare(name: str, case: Case, steps: int, repeats: int, work: Path) -> dict[str, Any]:
     """Both sides in turns."""
-    config = make_project(work / name, case, steps := START + steps)
-    make_start(config, start := work / name / "start")
+    config = make_project(work / name, case, steps := case.steps_per_call + steps)
+    make_start(config, start := work / name / "start", case)
     runs: dict[str, list[Run]] = {RAW: [], OURS: []}
     for number in range(repeats):
         for side in (RAW, OURS):
@@ -182,7 +180,12 @@ def compare(name: str, case: Case, steps: int, repeats: int, work: Path) -> dict
             runs[side].append(done)
             speed, loss = statistics.median(done.speeds), done.final_loss(list(done.losses))
             print(f"{name} {side}: {speed:.3f} img/s, {done.peak_mb:.0f} MB, loss {loss:.3f}", flush=True)
-    about = {"template": case.template, "batch_size": case.batch_size, "wh": case.wh, "steps": steps - START}
+    about = {
+        "template": case.template,
+        "batch_size": case.batch_size,
+        "wh": case.wh,
+        "steps": steps - case.steps_per_call,
+    }
     return about | verdict(runs, case)
 
 
