@@ -5,11 +5,12 @@
 The other side is `model_main_tf2` through the same compatibility layer with its default settings (float32, summaries,
 MirroredStrategy), but for one: it runs 5 steps per call and not 100 (1 with the hourglass), to be able to tell the
 time and the loss of so many. kpt-tools runs with --rotation 0 and --box-cells 1, as the OD API does. Every run resumes
-from a copy of one and the same checkpoint, of the first steps: other random weights make the losses of such short runs differ by
-a tenth. Both sides take turns in processes of their own, each with all cores. What is compared is
-what they report themselves: images per second without the first steps, which trace the graph, and the mean loss of the
-second half of the steps. Losses are the same within noise if the 95 % interval of their difference holds zero (Welch's
-t-test over the runs). Peak memory is that of the training process. The data are drawn pliers, 640 x 480 or 1920 x 1080.
+from a copy of one checkpoint, made by kpt-tools in the steps of one such call: other random weights make the losses of
+such short runs differ by a tenth. Both sides take turns in processes of their own, each with all cores. What is
+compared is what they report themselves: images per second without the first call, which traces the graph, and the mean
+loss of the second half of the steps. Losses are the same within noise if the 95 % interval of their difference holds
+zero (Welch's t-test over the runs). Peak memory is that of the training process. The data are drawn pliers, 640 x 480
+or 1920 x 1080.
 
 Prints a line per run, then the machine and one JSON object as the last line. Run it on a machine that does nothing
 else.
@@ -40,7 +41,10 @@ LOSS, SPEED = "Loss/total_loss", "steps_per_sec"
 
 @dataclass(frozen=True)
 class Case:
-    """A model and its data; the OD API tells of steps that are multiples of `steps_per_call`, the first of all runs."""
+    """A model and its data.
+
+    All runs start at step `steps_per_call`: the OD API reports at its multiples only.
+    """
 
     template: str
     batch_size: int
