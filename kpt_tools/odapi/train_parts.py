@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kpt_tools.odapi import fast_gradients, keypoint_heatmaps, precision, sparse_heads, train_input
+from kpt_tools.odapi import (
+    fast_gradients,
+    keypoint_heatmaps,
+    padded_batch_norm,
+    precision,
+    sparse_heads,
+    train_input,
+)
 
 
 @dataclass
@@ -175,7 +182,8 @@ def train_step(parts: Parts, averages: Any = None) -> Callable[[Any], Any]:
     def step(iterator: Any) -> Any:
         features, labels = iterator.get_next()
         sparse = contextlib.nullcontext() if has_gpu else sparse_heads.in_training(parts.model)
-        with keypoint_heatmaps.each_in_its_channel(parts.model), sparse:
+        padded = padded_batch_norm.in_tracing() if precision.is_bfloat16() else contextlib.nullcontext()
+        with keypoint_heatmaps.each_in_its_channel(parts.model), sparse, padded:
             losses = strategy.run(one_replica, args=(features, labels))
         if averages is not None:
             averages.update(parts.global_step)
