@@ -4,13 +4,13 @@
 
 The other side is `model_main_tf2` through the same compatibility layer with its default settings (float32, summaries,
 MirroredStrategy), but for one: it runs 5 steps per call and not 100 (1 with the hourglass), to be able to tell the
-time and the loss of so many. kpt-tools runs with --rotation 0 and --box-cells 1, as the OD API does. Every run resumes
-from a copy of one checkpoint, made by kpt-tools in the steps of one such call: other random weights make the losses of
-such short runs differ by a tenth. Both sides take turns in processes of their own, each with all cores. What is
-compared is what they report themselves: images per second without the first call, which traces the graph, and the mean
-loss of the second half of the steps. Losses are the same within noise if the 95 % interval of their difference holds
-zero (Welch's t-test over the runs). Peak memory is that of the training process. The data are drawn pliers, 640 x 480
-or 1920 x 1080.
+time and the loss of so many. kpt-tools runs with --rotation 0 and --box-cells 1, as the OD API does. The two runs of
+a pair resume from copies of one checkpoint, made by kpt-tools in the steps of one such call: other random weights make
+the losses of such short runs differ by a tenth. Each pair has weights of its own. Both sides take turns in processes of
+their own, each with all cores. What is compared is what they report themselves: images per second without the first
+call, which traces the graph, and the mean loss of the second half of the steps. Losses are the same within noise if the
+95 % interval of their difference holds zero (paired t-test). Peak memory is that of the training process. The data are
+drawn pliers, 640 x 480 or 1920 x 1080.
 
 Prints a line per run, then the machine and one JSON object as the last line. Run it on a machine that does nothing
 else.
@@ -103,9 +103,9 @@ def make_project(folder: Path, case: Case, steps: int) -> Path:
     return folder / "pipeline.config"
 
 
-def make_start(config: Path, run: Path, case: Case) -> None:
-    """The run folder that all others begin as, with a checkpoint after one call's steps."""
-    measured(kpt_tools_train(config, run, 0, {"steps": case.steps_per_call}), run.with_suffix(".log"))
+def make_start(config: Path, run: Path, case: Case, seed: int) -> None:
+    """The run folder that both of a pair begin as, with a checkpoint after one call's steps."""
+    measured(kpt_tools_train(config, run, seed, {"steps": case.steps_per_call}), run.with_suffix(".log"))
 
 
 def kpt_tools_train(config: Path, run: Path, seed: int, settings: dict[str, int]) -> list[str]:
@@ -172,9 +172,9 @@ def ours(config: Path, start: Path, run: Path, case: Case, steps: int, seed: int
 def compare(name: str, case: Case, steps: int, repeats: int, work: Path) -> dict[str, Any]:
     """Both sides in turns."""
     config = make_project(work / name, case, steps := case.steps_per_call + steps)
-    make_start(config, start := work / name / "start", case)
     runs: dict[str, list[Run]] = {RAW: [], OURS: []}
     for number in range(repeats):
+        make_start(config, start := work / name / f"start_{number}", case, number)
         for side in (RAW, OURS):
             folder = work / name / f"{'raw' if side == RAW else 'ours'}_{number}"
             if side == RAW:
@@ -213,16 +213,16 @@ def verdict(runs: dict[str, list[Run]], case: Case) -> dict[str, Any]:
 
 
 def difference_of(ours: list[float], theirs: list[float]) -> dict[str, Any]:
-    """Of mean losses, relative to `theirs`, with its 95 % interval by Welch's t-test; of single runs nothing is known.
+    """Of mean losses, relative to `theirs`, with its 95 % interval by a paired t-test; of one pair nothing is known.
 
-    The test is two-sided and takes the runs of a side as draws from a normal distribution of its own variance.
+    The test is two-sided and takes the pairs' differences as draws from a normal distribution.
     """
     from scipy import stats
 
-    if min(len(ours), len(theirs)) < 2:
+    if len(ours) < 2:
         return {"loss_difference": None, "loss_interval": None, "same_loss": None}
     mean = statistics.mean(theirs)
-    interval = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+    interval = stats.ttest_rel(ours, theirs).confidence_interval(0.95)
     low, high = float(interval.low) / mean, float(interval.high) / mean
     return {
         "loss_difference": round(statistics.mean(ours) / mean - 1, 4),
