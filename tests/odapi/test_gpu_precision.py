@@ -17,6 +17,8 @@ PROGRAM = """
 import contextlib
 from kpt_tools.odapi import compat
 compat.activate()
+import tensorflow as tf
+tf.config.experimental.enable_op_determinism()  # the same first batch in both
 from kpt_tools.odapi import fast_gradients, precision, sparse_heads, validation
 from kpt_tools.odapi.programs import train
 
