@@ -24,7 +24,7 @@ EXIT_NOT_LEARNED = 3
 @option(TrainConfig, "steps", type=int, help="Train exactly this many steps instead of the config's.")
 @option(TrainConfig, "batch_size", help="Images per step instead of the config's, or auto: what fits the memory.")
 @option(TrainConfig, "checkpoint_every", type=int, help="Steps between checkpoints.")
-@option(TrainConfig, "precision", help="auto, float32 or bfloat16.")
+@option(TrainConfig, "precision", help="auto, float32, bfloat16, or float16 on a GPU.")
 @option(TrainConfig, "seed", type=int, help="Seed of weights, shuffling and augmentation.")
 @option(TrainConfig, "transfer", help="What to take from the fine-tune checkpoint: match, detection or full.")
 @option(TrainConfig, "fresh", is_flag=True, help="Start from scratch, without the fine-tune checkpoint.")

@@ -27,7 +27,7 @@ class TrainConfig:
         steps: train exactly this many instead of the config's ``num_steps``; the learning-rate schedule is
             stretched or shortened with it.
         checkpoint_every: steps between checkpoints; None: five over the training, but every 50 to 1000 steps.
-        precision: "auto", "float32" or "bfloat16".
+        precision: "auto", "float32", "bfloat16", or "float16" on a GPU.
         seed: of weights, shuffling and augmentation.
         fresh: start from scratch, whatever ``fine_tune_checkpoint`` says.
         transfer: what to take from ``fine_tune_checkpoint``: "match": whatever fits, by name; "detection": the feature

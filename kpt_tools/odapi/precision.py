@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from kpt_tools.errors import ConfigError
+
 FLOAT32 = "float32"
 BFLOAT16 = "bfloat16"
+FLOAT16 = "float16"
 AUTO = "auto"
-CHOICES = (AUTO, FLOAT32, BFLOAT16)
+CPU_CHOICES = (AUTO, FLOAT32, BFLOAT16)
+CHOICES = (*CPU_CHOICES, FLOAT16)
 
+_POLICIES = {FLOAT32: "float32", BFLOAT16: "mixed_bfloat16", FLOAT16: "mixed_float16"}
+_FIRST_WITH_FLOAT16 = (7, 0)
 _FIRST_WITH_BFLOAT16 = (8, 0)
 _OPTION = "auto_mixed_precision_onednn_bfloat16"
 _NOT_IN_BFLOAT16 = "TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_ALLOWLIST_REMOVE"
@@ -31,12 +37,18 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def gpus_have_bfloat16() -> bool:
-    """Whether all GPUs compute in bfloat16: compute capability 8.0 (Ampere) or later."""
+def of_gpus() -> str | None:
+    """The 16 bits that all GPUs have matrix units for, by compute capability; None: there are none.
+
+    bfloat16 from 8.0 on (Ampere), float16 from 7.0 on (Volta, Turing).
+    """
     import tensorflow as tf
 
     details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
-    return bool(details) and all(one.get("compute_capability", (0, 0)) >= _FIRST_WITH_BFLOAT16 for one in details)
+    least = min((one.get("compute_capability", (0, 0)) for one in details), default=(0, 0))
+    if least >= _FIRST_WITH_BFLOAT16:
+        return BFLOAT16
+    return FLOAT16 if least >= _FIRST_WITH_FLOAT16 else None
 
 
 def cpu_has_bfloat16() -> bool:
@@ -53,6 +65,13 @@ def is_bfloat16() -> bool:
     import tensorflow as tf
 
     return bool(tf.config.optimizer.get_experimental_options().get(_OPTION))
+
+
+def is_float16() -> bool:
+    """Whether layers that are made now compute in float16, as `apply_to_device` set it."""
+    import tensorflow as tf
+
+    return bool(tf.keras.mixed_precision.global_policy().name == _POLICIES[FLOAT16])
 
 
 def depthwise_gradients_in_bfloat16() -> None:
@@ -80,13 +99,22 @@ def apply_precision(precision: str) -> None:
 def apply_to_device(precision: str) -> None:
     """The same on what a CenterNet is trained on: the GPU if there is one.
 
-    There bfloat16 is Keras' policy "mixed_bfloat16": variables stay float32, layers that are made from now on compute
-    in bfloat16. Its range is that of float32, so losses need no scaling.
+    There it is Keras' policy "mixed_bfloat16" or "mixed_float16": variables stay float32, layers that are made from
+    now on compute in 16 bits. The range of bfloat16 is that of float32; that of float16 is not: see `float16_step`.
+
+    Raises:
+        ConfigError: float16 without a GPU.
+        ValueError: an unknown precision.
     """
     import tensorflow as tf
 
     if not has_gpu():
+        if precision == FLOAT16:
+            raise ConfigError(
+                "--precision float16, but TensorFlow found no GPU, and CPUs are slow in it. Take auto, float32 or "
+                "bfloat16; if there is a GPU, see what `kpt-tools doctor` says of it."
+            )
         apply_precision(precision)
         return
-    apply_precision(FLOAT32 if precision == BFLOAT16 else precision)
-    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if precision == BFLOAT16 else "float32")
+    apply_precision(FLOAT32 if precision in _POLICIES else precision)
+    tf.keras.mixed_precision.set_global_policy(_POLICIES[precision])

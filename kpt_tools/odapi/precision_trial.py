@@ -1,4 +1,4 @@
-"""Whether bfloat16 is faster than float32 here: measured on a few layers such as networks have, in a second or two.
+"""Whether 16 bits are faster than float32 here: measured on a few layers such as networks have, in a second or two.
 
 On a CPU, processor time is compared, not time on the clock, so other work on the machine decides nothing.
 """
@@ -17,12 +17,12 @@ from kpt_tools.odapi.precision import (
     FLOAT32,
     apply_to_device,
     cpu_has_bfloat16,
-    gpus_have_bfloat16,
     has_gpu,
+    of_gpus,
 )
 
 WORTHWHILE = 1.1
-"""bfloat16 has to be so many times as fast: it has fewer digits."""
+"""16 bits have to be so many times as fast: they have fewer digits."""
 _REPEATS = 5
 _IMAGES_SHAPE = (4, 64, 64, 32)
 
@@ -31,29 +31,33 @@ def settle(precision: str) -> None:
     """Make TensorFlow compute in `precision`, before a model is built; emits the event ``precision``.
 
     Args:
-        precision: "float32", "bfloat16", or "auto": on a CPU or GPU that computes in bfloat16 that which is faster,
-            elsewhere float32.
+        precision: "float32", "bfloat16", "float16", or "auto": where the CPU or the GPUs compute in 16 bits, that
+            which is faster, elsewhere float32.
+
+    Raises:
+        ConfigError: float16 without a GPU.
     """
     if precision != AUTO:
         apply_to_device(precision)
         events.emit("precision", precision=precision, speedup=None)
         return
-    if not (gpus_have_bfloat16() if has_gpu() else cpu_has_bfloat16()):
+    low = of_gpus() if has_gpu() else BFLOAT16 if cpu_has_bfloat16() else None
+    if low is None:
         events.emit("precision", precision=FLOAT32, speedup=None)
         return
-    speedup = trial()
-    chosen = BFLOAT16 if speedup >= WORTHWHILE else FLOAT32
+    speedup = trial(low)
+    chosen = low if speedup >= WORTHWHILE else FLOAT32
     apply_to_device(chosen)
-    events.emit("precision", precision=chosen, speedup=round(speedup, 2))
+    events.emit("precision", precision=chosen, speedup=round(speedup, 2), tried=low)
 
 
-def trial() -> float:
-    """How many times as fast a training step of some layers is in bfloat16 as in float32."""
+def trial(low: str) -> float:
+    """How many times as fast a training step of some layers is in the precision `low` as in float32."""
     import tensorflow as tf
 
     clock = time.perf_counter if has_gpu() else time.process_time
     steps = {}
-    for name in (FLOAT32, BFLOAT16):
+    for name in (FLOAT32, low):
         apply_to_device(name)
         steps[name] = _step()  # layers take the policy that there is when they are made
     seconds: dict[str, list[float]] = {name: [] for name in steps}
@@ -64,7 +68,7 @@ def trial() -> float:
             steps[name]()
             found += [clock() - begin] * bool(number)
     tf.keras.backend.reset_uids()  # the layers of the model are numbered as if there had been no trial
-    return statistics.median(seconds[FLOAT32]) / max(statistics.median(seconds[BFLOAT16]), 1e-9)
+    return statistics.median(seconds[FLOAT32]) / max(statistics.median(seconds[low]), 1e-9)
 
 
 def _step() -> Callable[[], None]:

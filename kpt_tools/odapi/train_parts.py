@@ -9,6 +9,7 @@ from typing import Any
 
 from kpt_tools.odapi import (
     fast_gradients,
+    float16_step,
     keypoint_heatmaps,
     padded_batch_norm,
     precision,
@@ -88,6 +89,9 @@ def build(
             if precision.is_bfloat16() and fast_gradients.install_depthwise(model):
                 precision.depthwise_gradients_in_bfloat16()
 
+        if precision.is_float16():
+            model.predict = float16_step.heads_in_float32(model.predict)
+
         def batches_for(context: Any) -> Any:
             with own_input(configs, keep_decoded, degrees):
                 batches = _batches(configs, model, context)
@@ -162,13 +166,19 @@ def train_step(parts: Parts, averages: Any = None) -> Callable[[Any], Any]:
     has_gpu = bool(tf.config.list_logical_devices("GPU"))
     clip = config.gradient_clipping_by_norm if config.gradient_clipping_by_norm > 0 else None
 
+    optimizer, eager_train_step = parts.optimizer, model_lib_v2.eager_train_step
+    if precision.is_float16():
+        eager_train_step = float16_step.eager_train_step
+        with strategy.scope():
+            optimizer = float16_step.scaled(optimizer)
+
     def one_replica(features: Any, labels: Any) -> Any:
-        losses = model_lib_v2.eager_train_step(
+        losses = eager_train_step(
             parts.model,
             features,
             labels,
             config.unpad_groundtruth_tensors,
-            parts.optimizer,
+            optimizer,
             training_step=parts.global_step,
             add_regularization_loss=config.add_regularization_loss,
             clip_gradients_value=clip,

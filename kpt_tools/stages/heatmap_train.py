@@ -73,8 +73,8 @@ def heatmap_train(config: HeatmapTrainConfig, on_event: OnEvent = lambda event: 
         DataError: damaged data, or a loss that is no number.
         EngineError: the child process failed.
     """
-    if config.precision not in precision.CHOICES:
-        raise ConfigError(f"--precision '{config.precision}'; expected one of {', '.join(precision.CHOICES)}.")
+    if config.precision not in precision.CPU_CHOICES:
+        raise ConfigError(f"--precision '{config.precision}'; expected one of {', '.join(precision.CPU_CHOICES)}.")
     job, _ = job_of(config, precision.resolve(config.precision))
     make_folder(config.run)
     _refuse_other(config.run, job)

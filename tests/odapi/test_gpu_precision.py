@@ -1,4 +1,4 @@
-"""The training loop under the Keras policy that bfloat16 is on GPUs, which works on a CPU, too."""
+"""The training loop under the Keras policies that 16 bits are on GPUs, which work on a CPU, too."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ train.main()
 """
 
 
-def test_it_trains_validates_and_leaves_a_model_in_float32(tmp_path: Path) -> None:
+@pytest.mark.parametrize("low", ["bfloat16", "float16"])
+def test_it_trains_validates_and_leaves_a_model_in_float32(tmp_path: Path, low: str) -> None:
     from kpt_tools.odapi import serving
 
     first: dict[str, float] = {}
-    for precision in ("float32", "bfloat16"):
+    for precision in ("float32", low):
         folder = tmp_path / precision
         folder.mkdir()
         run = make_project(folder) / "run"
@@ -42,8 +43,8 @@ def test_it_trains_validates_and_leaves_a_model_in_float32(tmp_path: Path) -> No
         told = run_program(PROGRAM, run, steps=3, precision=precision, box_cells=9)
         assert [event["step"] for event in told if event["kind"] == "detections"] == [3]
         first[precision] = next(event["losses"]["Loss/total_loss"] for event in told if event["kind"] == "step")
-    assert first["bfloat16"] != first["float32"], "else the policy did nothing"
-    assert first["bfloat16"] == pytest.approx(first["float32"], rel=0.02)
+    assert first[low] != first["float32"], "else the policy did nothing"
+    assert first[low] == pytest.approx(first["float32"], rel=0.02)
     compat.activate()
     last = checkpoints.latest(run)
     assert last is not None

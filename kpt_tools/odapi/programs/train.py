@@ -6,6 +6,7 @@ import functools
 import sys
 from typing import Any
 
+from kpt_tools.errors import ConfigError
 from kpt_tools.odapi import compat, events
 from kpt_tools.odapi.memory import keep_freed_memory
 
@@ -23,7 +24,7 @@ def main() -> None:
     from kpt_tools.odapi.precision_trial import settle
 
     flags.DEFINE_integer("kpt_seed", None, "Seed of weights, shuffling and augmentation.")
-    flags.DEFINE_string("kpt_precision", "float32", "float32, bfloat16, or auto: what is faster.")
+    flags.DEFINE_string("kpt_precision", "float32", "float32, bfloat16, float16, or auto: what is faster.")
     flags.DEFINE_string("kpt_transfer", "match", "What to take from fine_tune_checkpoint: match, detection or full.")
     flags.DEFINE_float("kpt_ema", 0.0, "Decay of the weights' moving average; 0 for none.")
     flags.DEFINE_integer("kpt_validate_every", 0, "Look at each so-many-th validation picture; 0: at none.")
@@ -36,10 +37,15 @@ def main() -> None:
     flags.DEFINE_integer("kpt_worker_index", 0, "Which of the workers this is.")
 
     def run(argv: list[str]) -> None:
-        if flags.FLAGS.kpt_workers:
-            _join_workers(flags.FLAGS)
-        else:
-            settle(flags.FLAGS.kpt_precision)
+        try:
+            if flags.FLAGS.kpt_workers:
+                _join_workers(flags.FLAGS)
+            else:
+                settle(flags.FLAGS.kpt_precision)
+        except ConfigError as exc:
+            events.emit("refused", error=type(exc).__name__, message=str(exc))
+            raise
+        if not flags.FLAGS.kpt_workers:
             _use_one_device_strategy_where_there_is_one_device(tf)
         options = train_loop.LoopOptions(
             seed=flags.FLAGS.kpt_seed,
