@@ -186,6 +186,7 @@ def test_both_roads_live_in_one_process() -> None:
         pytest.param({"recipe": "document", "model": "mobile"}, "its heatmaps have 16 px", id="document network"),
         pytest.param({"target": "softargmax", "loss": "awing"}, "'softargmax' has its own", id="loss"),
         pytest.param({"precision": "int8"}, "--precision 'int8'", id="precision"),
+        pytest.param({"precision": "float16"}, "--precision 'float16'", id="precision of GPUs"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_starts(tmp_path, settings, message) -> None:
