@@ -1,11 +1,12 @@
 """kpt-tools infer against the way of the guides (guide_infer.py): whole processes, from start to the last file.
 
-    python benchmarks/bench_infer.py EXPORT --images FOLDER [FOLDER ...] [--count 200] [--rounds 5] [--engine auto]
+    python benchmarks/bench_infer.py EXPORT --images FOLDER [FOLDER ...] [--count 200] [--rounds 5]
 
-EXPORT is a folder of `kpt-tools export`. Both sides read the same pictures from a folder, write annotated pictures and
-their detections, and are started in turn as processes of their own, after one start of each that is not counted. Told
-are the medians of the whole time, their ratio, processor time, the largest resident memory of each, and how far boxes
-and keypoints are apart. The last line is one JSON object.
+EXPORT is a folder of `kpt-tools export`. All sides read the same pictures from a folder, write annotated pictures and
+their detections, and are started in turn as processes of their own, after one start of each that is not counted:
+`infer` as it is by default, `infer` in float32 (--skip-float32 leaves it out), and the guides' way. Told are the
+medians of the whole time, their ratio, processor time, the largest resident memory of each, and how far boxes and
+keypoints are from those of the guides' way. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from machine import machine, summary
 
 HERE = Path(__file__).resolve().parent
 KINDS = {".jpg", ".jpeg", ".png"}
+DEFAULT, GUIDE = "infer", "the guides' way"
 SCORE_MARGIN = 0.02
 """A detection so close to the least score may be on one side only."""
 
@@ -160,8 +162,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, nargs="+", required=True)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--engine", default="auto")
-    parser.add_argument("--precision")
+    parser.add_argument("--skip-float32", action="store_true", help="of kpt-tools measure the default only")
     parser.add_argument("--side", type=int, default=0, help="the guide resizes with OpenCV to this size first")
     parser.add_argument("--min-score", type=float, default=0.3)
     parser.add_argument("--scratch", type=Path, help="where pictures are written; default: the system's place")
@@ -174,46 +175,49 @@ def main() -> None:
         count, different = gather(flags.images, flags.count, scratch / "images")
         images, score = str(scratch / "images"), str(flags.min_score)
         ours = [sys.executable, "-m", "kpt_tools", "infer", images, "--model", str(flags.export), "--min-score", score]
-        ours += ["--engine", flags.engine, "--out", str(scratch / "ours")]
-        ours += ["--precision", flags.precision] if flags.precision else []
+        sides = [Side(DEFAULT, [*ours, "--out", str(scratch / "default")], scratch / "default")]
+        if not flags.skip_float32:
+            exact = [*ours, "--out", str(scratch / "float32"), "--engine", "auto", "--precision", "float32"]
+            sides.append(Side("infer, float32", exact, scratch / "float32"))
         guide = [sys.executable, str(HERE / "guide_infer.py"), str(flags.export / "saved_model"), images]
         guide += [str(scratch / "guide"), "--side", str(flags.side), "--min-score", score]
-        sides = [Side("kpt-tools infer", ours, scratch / "ours"), Side("the guide's way", guide, scratch / "guide")]
+        sides.append(Side(GUIDE, guide, scratch / "guide"))
         for side in sides:  # files into the cache
             side.start(counted=False)
-        for turn in range(flags.rounds):  # alternating, so that what else the machine does meets both
+        for turn in range(flags.rounds):  # alternating, so that what else the machine does meets all
             for side in sides[:: 1 if turn % 2 == 0 else -1]:
                 side.start()
         theirs = json.loads((scratch / "guide" / "detections.json").read_text(encoding="utf-8"))
-        away = compare(ours_of(scratch / "ours"), theirs, slots_of(flags.export), flags.min_score)
-        engine = json.loads((scratch / "ours" / "run.json").read_text(encoding="utf-8"))["engine"]
-    rows = [side.row(count) for side in sides]
-    tell(rows, away, engine, info, f"{count} pictures ({different} different), {flags.rounds} rounds", flags.export)
+        rows = [side.row(count) for side in sides]
+        for side, row in zip(sides[:-1], rows, strict=False):
+            row["differences"] = compare(ours_of(side.out), theirs, slots_of(flags.export), flags.min_score)
+            row["engine"] = json.loads((side.out / "run.json").read_text(encoding="utf-8"))["engine"]
+    tell(rows, info, f"{flags.export}; {count} pictures ({different} different), {flags.rounds} rounds")
 
 
-def tell(
-    rows: list[dict[str, Any]], away: dict[str, Any], engine: str, info: dict[str, Any], what: str, export: Path
-) -> None:
-    """Print the result."""
+def tell(rows: list[dict[str, Any]], info: dict[str, Any], what: str) -> None:
+    """Print the result; the last row is that of the guides' way."""
     print(", ".join(f"{key} {value}" for key, value in info.items()))
-    print(f"{export}, engine {engine}; {what}")
+    print(what)
     for row in rows:
         print(
             f"{row['name']:18}median {row['median_s']:8.2f} s ({row['least_s']:.2f} to {row['most_s']:.2f}), "
             f"{row['images_per_s']:7.2f} images/s, processor {row['cpu_median_s']:8.1f} s, "
             f"resident {row['peak_rss_mb']:7.0f} MB"
         )
-    speed = round(rows[1]["median_s"] / rows[0]["median_s"], 2)
-    memory = round(rows[0]["peak_rss_mb"] / rows[1]["peak_rss_mb"], 3)
-    cpu = round(rows[1]["cpu_median_s"] / rows[0]["cpu_median_s"], 2)
-    print(f"{speed} times as fast (ratio of the medians), {cpu} times less processor time, {memory} of the memory")
-    print(
-        f"{away['pairs']} detections of both, {away['alone']} of one only; largest differences: box {away['box_px']} "
-        f"px, keypoint {away['keypoint_px']} px, score {away['score']}"
-    )
-    result = {"benchmark": "infer", "engine": engine, "machine": info, "what": what, "sides": rows}
-    result |= {"ratio_of_medians": speed, "ratio_of_cpu": cpu, "ratio_of_memory": memory, "differences": away}
-    print(json.dumps(result))
+    guide = rows[-1]
+    for row in rows[:-1]:
+        row["ratio_of_medians"] = round(guide["median_s"] / row["median_s"], 2)
+        row["ratio_of_cpu"] = round(guide["cpu_median_s"] / row["cpu_median_s"], 2)
+        row["ratio_of_memory"] = round(row["peak_rss_mb"] / guide["peak_rss_mb"], 3)
+        away = row["differences"]
+        print(
+            f"{row['name']} ({row['engine']}): {row['ratio_of_medians']} times as fast (ratio of the medians), "
+            f"{row['ratio_of_cpu']} times less processor time, {row['ratio_of_memory']} of the memory; "
+            f"{away['pairs']} detections of both, {away['alone']} of one only; largest differences: "
+            f"box {away['box_px']} px, keypoint {away['keypoint_px']} px, score {away['score']}"
+        )
+    print(json.dumps({"benchmark": "infer", "machine": info, "what": what, "sides": rows}))
 
 
 if __name__ == "__main__":
