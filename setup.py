@@ -85,7 +85,7 @@ setup(
         "numpy>=1.26",
         "pillow>=10.1",
         "protobuf>=4.25",
-        "google-crc32c>=1.5",
+        "crc32c>=2.7",
         "opencv-python-headless>=4.8",
         "lxml>=5",
         "psutil>=5.9",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -48,6 +48,12 @@ class ImageRecord:
     width: int
     height: int
     source_path: str = ""
+
+    def stored_as(self, file_name: str, width: int, height: int) -> ImageRecord:
+        """The same image under that name and of that size; itself, if it is so already."""
+        if (self.file_name, self.width, self.height) == (file_name, width, height):
+            return self
+        return replace(self, file_name=file_name, width=width, height=height)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from kpt_tools.errors import ConfigError, DataError, KptToolsError
 
 _STAGING = ".kpt-tools-"
+_ROWS_AT_ONCE = 100
 
 
 @contextlib.contextmanager
@@ -146,15 +148,27 @@ def write_json_rows(path: Path, lists: Mapping[str, Iterable[object]]) -> Path:
     Raises:
         DataError: an entry holds NaN or an infinite number, which JSON cannot.
     """
+    for _ in json_rows_written(path, lists):
+        pass
+    return path
+
+
+def json_rows_written(path: Path, lists: Mapping[str, Iterable[object]]) -> Iterator[int]:
+    """`write_json_rows` in steps, with something else in between; the file is there after the last one.
+
+    Yields:
+        The number of entries in each step.
+    """
     with atomic_open(path, "w") as handle:
         before = "{"
         for key, rows in lists.items():
             handle.write(f"{before}{json.dumps(key)}: [")
-            before = "], "
-            for number, row in enumerate(rows):
-                handle.write((", " if number else "") + _json_text(row, path, indent=None))
+            before, comma, left = "], ", "", iter(rows)
+            while some := list(islice(left, _ROWS_AT_ONCE)):
+                handle.write(comma + _json_text(some, path, indent=None)[1:-1])
+                comma = ", "
+                yield len(some)
         handle.write("]}\n")
-    return path
 
 
 def _is_unicode(text: str) -> bool:

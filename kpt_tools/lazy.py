@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
-import logging
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -103,6 +101,8 @@ def quiet_tensorflow(*, purpose: str) -> Any:
     with without_chatter() if quiet else contextlib.nullcontext():
         tensorflow = require("tensorflow", purpose=purpose)
     tensorflow.get_logger().setLevel("ERROR")
+    import logging
+
     logging.getLogger("absl").setLevel(logging.ERROR)  # Hourglass-104 warns hundreds of times of lost gradients
     for gpu in tensorflow.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # already initialised: its memory is what it is
@@ -116,6 +116,8 @@ def without_chatter() -> Iterator[None]:
     if sys.stderr is None:  # a process without a standard error
         yield
         return
+    import tempfile
+
     with tempfile.TemporaryFile() as kept:
         sys.stderr.flush()
         shown = os.dup(2)

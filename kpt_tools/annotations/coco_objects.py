@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kpt_tools.annotations.codes import finding
-from kpt_tools.annotations.json_values import as_int, as_number, as_numbers, shown
+from kpt_tools.annotations.json_values import as_int, as_number, as_numbers, plain_numbers, shown
 from kpt_tools.entities import BoxXywhPx, Category, ImageRecord, Instance, KeypointXyv, Report
 
 _UNLABELLED: KeypointXyv = (0.0, 0.0, 0)
 _SANE_PX = 1e9
+_VISIBILITIES = frozenset({0, 1, 2})
 _Tell = Callable[[str, str], None]
 
 
@@ -24,12 +25,12 @@ def parse_object(
 ) -> Instance | None:
     """Read one object, or None (told) if it has no id, no known image or no known class."""
     object_id = as_int(row.get("id"))
-    where = f"{source}: annotation {object_id}" if object_id is not None else f"{source}: annotations[{index}]"
     image_id, category_id = as_int(row.get("image_id")), as_int(row.get("category_id"))
     image = None if image_id is None else image_by_id.get(image_id)
     category = None if category_id is None else category_by_id.get(category_id)
 
     def tell(code: str, message: str) -> None:
+        where = f"{source}: annotation {object_id}" if object_id is not None else f"{source}: annotations[{index}]"
         name = image.file_name if image else ""
         report.extend([finding(code, f"{where}: {message}", image=name, annotation_id=object_id)])
 
@@ -100,7 +101,9 @@ def _segmentation(value: object, tell: _Tell) -> tuple[tuple[float, ...], ...]:
         tell("segmentation-rle", "segmentation is a run-length code; only box and keypoints are used.")
         return ()
     rows = value if isinstance(value, list) else [value]
-    if rows and all(as_number(item) is not None for item in rows):
+    if not rows:
+        return ()
+    if not isinstance(rows[0], list) and all(as_number(item) is not None for item in rows):
         rows = [rows]
     polygons = [as_numbers(row) for row in rows]
     usable = [tuple(p) for p in polygons if p is not None and len(p) >= 6 and len(p) % 2 == 0]
@@ -122,14 +125,25 @@ def _keypoints(row: Mapping[str, Any], category: Category, tell: _Tell) -> tuple
     expected = 3 * len(category.keypoints)
     if len(value) != expected:
         _tell_length(value, category, tell)
-    names = category.keypoints
-    triples = [value[3 * slot : 3 * slot + 3] for slot in range(len(names))]
-    points = tuple(_point(triple, name, tell) for triple, name in zip(triples, names, strict=True))
-    labelled = sum(v > 0 for _, _, v in points)
+    points = _sound_points(value, expected) or _points(value, category.keypoints, tell)
+    labelled = sum([v > 0 for _, _, v in points])
     if row.get("num_keypoints") is not None and as_int(row["num_keypoints"]) != labelled:
         told = shown(row["num_keypoints"])
         tell("num-keypoints-differs", f"num_keypoints is {told}; {labelled} points have v > 0. Counted anew.")
     return points
+
+
+def _sound_points(value: list[Any], expected: int) -> tuple[KeypointXyv, ...]:
+    """The points, if there is nothing to tell about any of them; else ()."""
+    visibilities = value[2::3]
+    if len(value) != expected or not plain_numbers(value) or not _VISIBILITIES.issuperset(visibilities):
+        return ()
+    return tuple(zip(map(float, value[0::3]), map(float, value[1::3]), map(int, visibilities), strict=True))
+
+
+def _points(value: list[Any], names: Sequence[str], tell: _Tell) -> tuple[KeypointXyv, ...]:
+    triples = [value[3 * slot : 3 * slot + 3] for slot in range(len(names))]
+    return tuple(_point(triple, name, tell) for triple, name in zip(triples, names, strict=True))
 
 
 def _tell_length(value: list[Any], category: Category, tell: _Tell) -> None:

@@ -73,6 +73,8 @@ def fit_instance(
     Returns:
         The object, or None if it has to be left out; and what was found.
     """
+    if _fits(instance, category, width, height):
+        return instance, []
     findings: list[Finding] = []
 
     def tell(code: str, message: str) -> None:
@@ -92,6 +94,20 @@ def fit_instance(
     if instance.iscrowd:
         tell("crowd", "a crowd; kept with weight 0, so nothing is learned from it.")
     return replace(instance, box_xywh_px=box, area_px=area, keypoints_xyv=points), findings
+
+
+def _fits(instance: Instance, category: Category, width: int, height: int) -> bool:
+    """Whether there is nothing to change or to tell; most objects are so."""
+    if instance.box_xywh_px is None or instance.iscrowd or len(instance.keypoints_xyv) != len(category.keypoints):
+        return False
+    x, y, w, h = instance.box_xywh_px
+    if x < 0 or y < 0 or w < MIN_SIDE_PX or h < MIN_SIDE_PX or x + w > width or y + h > height:
+        return False
+    if not 0 < instance.area_px <= w * h:
+        return False
+    return all(
+        (0 <= px <= width and 0 <= py <= height) if v else (px == 0 and py == 0) for px, py, v in instance.keypoints_xyv
+    )
 
 
 def _fit_points(

@@ -130,7 +130,8 @@ class _Window:
 
     def value(self) -> Any:
         """Decode the next value, and pass it."""
-        self.peek()
+        if self._at >= len(self._text) or self._text[self._at] in _SPACE:
+            self.peek()
         while True:
             try:
                 value, end = self._scan(self._text, self._at)
@@ -172,6 +173,9 @@ class _Window:
 
     def _goes_on(self, end: str) -> bool:
         """Pass a comma, or the end of an object or list."""
+        if self._text.startswith(", ", self._at):
+            self._at += 2
+            return True
         found = self.peek()
         if found not in (",", end) or not found:
             raise ValueError(f"expecting ',' or '{end}' at character {self.position}")

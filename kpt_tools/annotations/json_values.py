@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 _SHOWN = 40
+_NUMBERS = frozenset({int, float})
 
 
 def as_int(value: object) -> int | None:
@@ -33,9 +35,19 @@ def as_numbers(value: object) -> list[float] | None:
     """A list of finite numbers, or None if it is no list or one of them is none."""
     if not isinstance(value, list):
         return None
+    if plain_numbers(value):
+        return list(map(float, value))
     numbers = [as_number(item) for item in value]
     found = [number for number in numbers if number is not None]
     return found if len(found) == len(numbers) else None
+
+
+def plain_numbers(values: list[Any]) -> bool:
+    """Whether all are finite numbers, and none is a bool; in a fraction of the time that one by one takes."""
+    try:
+        return _NUMBERS.issuperset(map(type, values)) and all(map(math.isfinite, values))
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def as_text(value: object) -> str:

@@ -7,10 +7,10 @@ that.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -34,7 +34,7 @@ def is_remote(path: Path | str) -> bool:
 
 def hidden_folder(parent: Path | str) -> str:
     """The address of a folder in `parent` that is nobody else's; it is not made."""
-    return f"{location_of(parent).rstrip('/')}/.kpt-tools-beam-{uuid.uuid4().hex}"
+    return f"{location_of(parent).rstrip('/')}/.kpt-tools-beam-{os.urandom(16).hex()}"
 
 
 def filesystems() -> Any:
@@ -75,7 +75,7 @@ def read_bytes(path: Path | str) -> bytes:
 
 def write_bytes(path: Path | str, data: bytes) -> None:
     """Write a file that appears whole: under another name first. The same may be written twice at once."""
-    temporary = f"{location_of(path)}.{uuid.uuid4().hex}"
+    temporary = f"{location_of(path)}.{os.urandom(16).hex()}"
     with open_new(temporary) as handle:
         handle.write(data)
     move([(temporary, location_of(path))])
@@ -120,7 +120,7 @@ def names_in(folder: Path | str) -> list[str]:
 
 def copy_file(path: Path, target: Path | str) -> None:
     """Copy a file of this machine to anywhere; it appears whole."""
-    temporary = f"{location_of(target)}.{uuid.uuid4().hex}"
+    temporary = f"{location_of(target)}.{os.urandom(16).hex()}"
     with path.open("rb") as source, open_new(temporary) as handle:
         shutil.copyfileobj(source, handle, 1 << 20)
     move([(temporary, location_of(target))])

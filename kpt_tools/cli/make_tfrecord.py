@@ -34,7 +34,7 @@ _PATH = click.Path(path_type=Path)
 @option(MakeTfrecordConfig, "keep_empty", is_flag=True, help="Keep images without objects, as background.")
 @option(MakeTfrecordConfig, "verify", type=click.Choice(VERIFY), help="full: decode every pixel.")
 @option(MakeTfrecordConfig, "max_side", type=int, help="Store pictures reduced to this many pixels at most.")
-@option(MakeTfrecordConfig, "workers", type=int, help="Threads and processes for images; default: one per core.")
+@option(MakeTfrecordConfig, "workers", type=int, help="Processes for images; default: one per core.")
 @option(MakeTfrecordConfig, "strict", is_flag=True, help="Write nothing if anything would be lost or changed.")
 @beam_options
 def command(**settings: Any) -> int:

@@ -27,13 +27,13 @@ class MakeTfrecordConfig:
         group_by: regular expression on file names; images of equal match stay on one side of the split.
         val_annotations: COCO JSON of the val images, instead of a split.
         val_images: folder of its images; None: `images`.
-        shards: number of shards per split; None: so that each has about 150 MB.
+        shards: number of shards per split; None: see `records.shards.shard_count`.
         boxes_from_keypoints: make missing boxes from the labelled keypoints.
         box_padding: share of the longer side of the keypoints' extent that such a box gets on each side.
         keep_empty: keep images without objects as background; otherwise they are left out.
         verify: "structure" trusts whole image headers, "full" decodes every pixel.
         max_side: the longer side of stored pictures at most, in pixels; None: they are stored as they are.
-        workers: threads that read and convert images, and processes that decode them for verify; None: one per core.
+        workers: processes that look at, read and convert images; None: one per core.
         strict: stop before anything is written if a finding is an error or a warning.
     """
 

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
+from google.protobuf import text_encoding
 
 from kpt_tools.entities import Category, KeypointLabel, LabelMap, LabelMapItem
 from kpt_tools.errors import DataError
@@ -84,6 +84,8 @@ def parse_label_map(text: str, source: str) -> LabelMap:
         DataError: not a label map (with line and column), or ids or names that are missing, doubled or
             not contiguous.
     """
+    from google.protobuf import text_format
+
     message = _message_class()()
     try:
         text_format.Parse(text, message)
@@ -159,11 +161,13 @@ def _format_item(item: LabelMapItem) -> str:
 
 
 def quoted(text: str) -> str:
-    """`text` as a text-format string literal; protobuf itself does the escaping."""
-    message = _message_class()()
-    message.item.add(name=text)
-    printed: str = text_format.MessageToString(message.item[0], as_utf8=True, as_one_line=True)
-    return printed.removeprefix("name: ")
+    """`text` as a text-format string literal; protobuf itself does the escaping.
+
+    Raises:
+        UnicodeEncodeError: it cannot be written as UTF-8.
+    """
+    text.encode()
+    return f'"{text_encoding.CEscape(text, as_utf8=True)}"'
 
 
 def _position(message: str) -> str:
@@ -205,6 +209,8 @@ def _item_of(row: Any, index: int, source: str, comments: dict[int, str]) -> Lab
 @cache
 def _message_class() -> type[Any]:
     """The class of ``StringIntLabelMap``, with the OD API's field names, in a pool of its own."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
     file = descriptor_pb2.FileDescriptorProto(name="kpt_tools/label_map.proto", package=_PACKAGE, syntax="proto2")
     frequency = file.enum_type.add(name="LVISFrequency")
     for number, name in enumerate(("UNSPECIFIED", "FREQUENT", "COMMON", "RARE")):

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import lru_cache
 
 from kpt_tools.entities import ImageRecord, Instance, KeypointXyv, LabelMap, LabelMapItem
 from kpt_tools.errors import DataError
-from kpt_tools.records.example_proto import ExampleBuilder, Parts
+from kpt_tools.records.example_builder import ExampleBuilder, Parts, joined
 
 _UNLABELLED: KeypointXyv = (0.0, 0.0, 0)
 
@@ -20,68 +19,80 @@ _UNLABELLED: KeypointXyv = (0.0, 0.0, 0)
 def encode_example(
     image: ImageRecord, encoded: bytes, image_format: str, instances: Sequence[Instance], label_map: LabelMap
 ) -> bytes:
-    """Serialize one sample; see `encode_parts`."""
+    """Serialize one sample; see `Encoder.parts`."""
     digest = hashlib.sha256(encoded).hexdigest()
-    return b"".join(encode_parts(image, encoded, digest, image_format, instances, label_map))
+    return b"".join(Encoder(label_map).parts(image, encoded, digest, image_format, instances))
 
 
-def encode_parts(
-    image: ImageRecord,
-    encoded: bytes,
-    sha256: str,
-    image_format: str,
-    instances: Sequence[Instance],
-    label_map: LabelMap,
-) -> Parts:
-    """Serialize one sample.
+class Encoder:
+    """Serializes the samples of one label map."""
 
-    Args:
-        image: upright size, file name and id.
-        encoded: JPEG or PNG bytes.
-        sha256: of `encoded`, in hex.
-        image_format: "jpeg" or "png".
-        instances: with boxes inside the image; `category_id` is the label-map id.
-        label_map: classes and slots.
+    def __init__(self, label_map: LabelMap) -> None:
+        """Take classes and slots."""
+        self._items = {item.id: item for item in label_map.items}
+        labels = [keypoint.label for item in label_map.items for keypoint in item.keypoints]
+        self._num_slots, self._labels = len(labels), joined(labels)
 
-    Returns:
-        The record in three pieces; the second is `encoded`.
+    def parts(
+        self, image: ImageRecord, encoded: bytes, sha256: str, image_format: str, instances: Sequence[Instance]
+    ) -> Parts:
+        """Serialize one sample.
 
-    Raises:
-        DataError: an object has no box, a class that the label map lacks, or another number of keypoints than it.
-    """
-    builder = ExampleBuilder()
-    builder.add_ints("image/height", [image.height])
-    builder.add_ints("image/width", [image.width])
-    builder.add_bytes("image/filename", [image.file_name])
-    builder.add_bytes("image/source_id", [str(image.id)])
-    builder.add_bytes("image/key/sha256", [sha256])
-    builder.add_bytes("image/format", [image_format])
-    items = [_item_of(instance, image, label_map) for instance in instances]
-    _add_boxes(builder, image, instances)
-    _add_classes(builder, instances, items)
-    if label_map.num_keypoints:
-        _add_keypoints(builder, image, instances, label_map)
-    return builder.serialize_around(encoded)
+        Args:
+            image: upright size, file name and id.
+            encoded: JPEG or PNG bytes.
+            sha256: of `encoded`, in hex.
+            image_format: "jpeg" or "png".
+            instances: with boxes inside the image; `category_id` is the label-map id.
 
+        Returns:
+            The record in three pieces; the second is `encoded`.
 
-def _item_of(instance: Instance, image: ImageRecord, label_map: LabelMap) -> LabelMapItem:
-    item = _items_by_id(label_map).get(instance.category_id)
-    where = f"{image.file_name}: annotation {instance.id}"
-    if item is None:
-        raise DataError(f"{where}: image/object/class/label: class {instance.category_id} is not in the label map.")
-    if instance.box_xywh_px is None:
-        raise DataError(f"{where}: image/object/bbox: no box; expected one. Draw it.")
-    if len(instance.keypoints_xyv) not in (0, len(item.keypoints)):
-        raise DataError(
-            f"{where}: image/object/keypoint: {len(instance.keypoints_xyv)} points; "
-            f"'{item.name}' has {len(item.keypoints)} in the label map."
-        )
-    return item
+        Raises:
+            DataError: an object has no box, a class that the label map lacks, or another number of keypoints than it.
+        """
+        builder = ExampleBuilder()
+        builder.add_ints("image/height", [image.height])
+        builder.add_ints("image/width", [image.width])
+        builder.add_bytes("image/filename", [image.file_name])
+        builder.add_bytes("image/source_id", [str(image.id)])
+        builder.add_bytes("image/key/sha256", [sha256])
+        builder.add_bytes("image/format", [image_format])
+        items = [self._item_of(instance, image) for instance in instances]
+        _add_boxes(builder, image, instances)
+        _add_classes(builder, instances, items)
+        if self._num_slots:
+            self._add_keypoints(builder, image, instances)
+        return builder.serialize_around(encoded)
 
+    def _item_of(self, instance: Instance, image: ImageRecord) -> LabelMapItem:
+        item = self._items.get(instance.category_id)
+        where = f"{image.file_name}: annotation {instance.id}"
+        if item is None:
+            raise DataError(f"{where}: image/object/class/label: class {instance.category_id} is not in the label map.")
+        if instance.box_xywh_px is None:
+            raise DataError(f"{where}: image/object/bbox: no box; expected one. Draw it.")
+        if len(instance.keypoints_xyv) not in (0, len(item.keypoints)):
+            raise DataError(
+                f"{where}: image/object/keypoint: {len(instance.keypoints_xyv)} points; "
+                f"'{item.name}' has {len(item.keypoints)} in the label map."
+            )
+        return item
 
-@lru_cache(maxsize=8)
-def _items_by_id(label_map: LabelMap) -> dict[int, LabelMapItem]:
-    return {item.id: item for item in label_map.items}
+    def _add_keypoints(self, builder: ExampleBuilder, image: ImageRecord, instances: Sequence[Instance]) -> None:
+        slots = [slot for instance in instances for slot in self._all_slots(instance)]
+        builder.add_floats("image/object/keypoint/x", [x / image.width for x, _, _ in slots])
+        builder.add_floats("image/object/keypoint/y", [y / image.height for _, y, _ in slots])
+        builder.add_ints("image/object/keypoint/visibility", [v for _, _, v in slots])
+        builder.add_ints("image/object/keypoint/num", [instance.num_labelled for instance in instances])
+        builder.add_joined("image/object/keypoint/text", self._labels * len(instances))
+
+    def _all_slots(self, instance: Instance) -> list[KeypointXyv]:
+        slots = [_UNLABELLED] * self._num_slots
+        own = self._items[instance.category_id].keypoints
+        for keypoint, (x, y, v) in zip(own, instance.keypoints_xyv, strict=False):
+            slots[keypoint.id] = (x, y, v) if v > 0 else _UNLABELLED
+        return slots
 
 
 def _add_boxes(builder: ExampleBuilder, image: ImageRecord, instances: Sequence[Instance]) -> None:
@@ -107,23 +118,3 @@ def _add_classes(builder: ExampleBuilder, instances: Sequence[Instance], items: 
     builder.add_ints("image/object/group_of", [0] * count)
     # The OD API's training does not look at is_crowd; weight 0 keeps crowds out of its loss.
     builder.add_floats("image/object/weight", [0.0 if instance.iscrowd else 1.0 for instance in instances])
-
-
-def _add_keypoints(
-    builder: ExampleBuilder, image: ImageRecord, instances: Sequence[Instance], label_map: LabelMap
-) -> None:
-    slots = [slot for instance in instances for slot in _all_slots(instance, label_map)]
-    labels = [keypoint.label for item in label_map.items for keypoint in item.keypoints]
-    builder.add_floats("image/object/keypoint/x", [x / image.width for x, _, _ in slots])
-    builder.add_floats("image/object/keypoint/y", [y / image.height for _, y, _ in slots])
-    builder.add_ints("image/object/keypoint/visibility", [v for _, _, v in slots])
-    builder.add_ints("image/object/keypoint/num", [instance.num_labelled for instance in instances])
-    builder.add_bytes("image/object/keypoint/text", labels * len(instances))
-
-
-def _all_slots(instance: Instance, label_map: LabelMap) -> list[KeypointXyv]:
-    slots = [_UNLABELLED] * label_map.num_keypoints
-    own = _items_by_id(label_map)[instance.category_id].keypoints
-    for keypoint, (x, y, v) in zip(own, instance.keypoints_xyv, strict=False):
-        slots[keypoint.id] = (x, y, v) if v > 0 else _UNLABELLED
-    return slots

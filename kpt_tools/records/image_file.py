@@ -10,7 +10,7 @@ import io
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -48,6 +48,7 @@ class LoadedImage:
         findings: what was found.
         num_bytes: size of its file; 0 if the image cannot be used.
         upright_wh: width and height of the upright picture before it was reduced.
+        plain_mtime_ns: when the file was last changed, if it is a JPEG that plainly goes in as it is; else 0.
     """
 
     encoded: bytes = b""
@@ -59,6 +60,7 @@ class LoadedImage:
     findings: tuple[Finding, ...] = ()
     num_bytes: int = 0
     upright_wh: tuple[int, int] = (0, 0)
+    plain_mtime_ns: int = 0
 
     @property
     def usable(self) -> bool:
@@ -100,6 +102,24 @@ def load_image(
     """
     how = _How(expected_wh, name or str(path), path.suffix.lower(), verify, encode, True, max_side)
     return _load(lambda: ImageBytes(path, whole=True), how)
+
+
+def unchanged_jpeg(path: Path, num_bytes: int, mtime_ns: int, wh: tuple[int, int]) -> LoadedImage | None:
+    """A JPEG that was looked at before and plainly goes in as it is; None if it is not the same file any more.
+
+    Args:
+        path: the file.
+        num_bytes: its size then.
+        mtime_ns: when it had last been changed then; see `LoadedImage.plain_mtime_ns`.
+        wh: its width and height.
+    """
+    try:
+        source = ImageBytes(path, whole=True)
+    except OSError:
+        return None  # `load_image` tells why
+    if (source.size, source.mtime_ns) != (num_bytes, mtime_ns):
+        return None
+    return LoadedImage(source.head, "jpeg", *wh, raw_wh=wh, num_bytes=num_bytes, upright_wh=wh, plain_mtime_ns=mtime_ns)
 
 
 def look_at_image(
@@ -147,8 +167,7 @@ class _How:
 def _load(source: Callable[[], ImageBytes], how: _How) -> LoadedImage:
     findings: list[Finding] = []
     try:
-        with _QUIET:
-            return _Loader(_read(source), how, findings).load()
+        return _Loader(_read(source), how, findings).load()
     except _Unusable as exc:
         findings.append(finding(exc.code, f"{how.name}: {exc}", image=how.name))
         return LoadedImage(findings=tuple(findings))
@@ -197,6 +216,10 @@ class _Loader:
         width, height = structure.wh
         if 0 < width * height <= MAX_PIXELS and self.how.verify == "structure" and not self._reduces(width, height):
             return self._plain_jpeg(structure.wh)
+        with _QUIET:
+            return self._by_pillow(structure)
+
+    def _by_pillow(self, structure: Structure) -> LoadedImage:
         # Pillow needs no more than the headers to tell what a JPEG is.
         image = _open(self.source.head if self.kind == "jpeg" else self.source.whole())
         format_name = "JPEG" if self.kind == "jpeg" else str(image.format)
@@ -228,7 +251,8 @@ class _Loader:
         """A JPEG whose headers tell all there is to know, so that Pillow is not needed."""
         self._tell_suffix("JPEG")
         self._match_size(wh, 1)
-        return self._loaded(self.source.whole() if self.how.keep else b"", "jpeg", wh, 1, wh)
+        loaded = self._loaded(self.source.whole() if self.how.keep else b"", "jpeg", wh, 1, wh)
+        return replace(loaded, plain_mtime_ns=self.source.mtime_ns)
 
     def _loaded(
         self, encoded: bytes, stored: str, upright_wh: tuple[int, int], moved_by: int, raw_wh: tuple[int, int]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,14 +17,30 @@ from kpt_tools.entities import Finding, ImageRecord
 from kpt_tools.errors import ConfigError
 from kpt_tools.records.image_structure import SUFFIX_FORMAT
 
+_PLAIN = re.compile(r"(?:(?!\.\.?/)[^/\\:]+/)*(?!\.\.?$)[^/\\:]+")
+"""A name that says by itself where its file lies: no folder up or here, no drive."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
-    """The file of an image, or why there is none; `note` says that the name had to be bent."""
+    """The file of an image, or why there is none.
 
-    path: Path | None = None
+    Attributes:
+        root: the folder.
+        name: of the file, relative to the folder, with forward slashes.
+        problem: why there is none.
+        note: says that the name had to be bent.
+    """
+
+    root: Path
+    name: str | None = None
     problem: Finding | None = None
     note: Finding | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The file."""
+        return None if self.name is None else self.root / self.name
 
 
 class ImageFolder:
@@ -47,61 +64,65 @@ class ImageFolder:
 
     def find(self, image: ImageRecord) -> Lookup:
         """The file of `image`."""
-        name = image.file_name.replace("\\", "/")
+        name = image.file_name
+        if not image.source_path and _PLAIN.fullmatch(name) and self._is_file(name):
+            return Lookup(self.root, name)
         parts = parts_of(name)
-        if leads_outside(image.file_name):
-            message = f"{image.file_name}: leads out of {self.shown}; expected a name inside it. Not opened."
-            return Lookup(problem=finding("image-path-outside", message, image=image.file_name))
-        named = self._existing(name)
+        if leads_outside(name):
+            message = f"{name}: leads out of {self.shown}; expected a name inside it. Not opened."
+            return Lookup(self.root, problem=finding("image-path-outside", message, image=name))
+        named = self._existing("/".join(parts))
         if named and len(parts) > 1:
-            return Lookup(named)
+            return Lookup(self.root, named)
         exact = _distinct([named, *(self._existing(tail) for tail in _tails(image.source_path))])
         if len(exact) == 1:
-            return Lookup(exact[0])
+            return Lookup(self.root, exact[0])
         return self._ambiguous(image, exact) if exact else self._by_base_name(image, parts[-1] if parts else name)
 
     def pictures(self) -> list[Path]:
         """All files of the folder and below it that end like a picture, in order of their names."""
-        return sorted(
-            path for paths in self._files_by_name.values() for path in paths if path.suffix.lower() in SUFFIX_FORMAT
-        )
+        paths = (self.root / name for names in self._files_by_name.values() for name in names)
+        return sorted(path for path in paths if path.suffix.lower() in SUFFIX_FORMAT)
 
     def relative(self, path: Path) -> str:
         """The name of a file of the folder, relative to it, with forward slashes."""
         return path.relative_to(self.root).as_posix()
 
-    def _existing(self, relative: str) -> Path | None:
-        path = self.root / relative
-        return path if os.path.isfile(path) else None
+    def _existing(self, name: str) -> str | None:
+        return name if self._is_file(name) else None
+
+    def _is_file(self, name: str) -> bool:
+        return os.path.isfile(f"{self.shown}/{name}")
 
     def _by_base_name(self, image: ImageRecord, base: str) -> Lookup:
         found = self._files_by_name.get(_folded(base), [])
-        exact = [path for path in found if path.name == base]
+        exact = [name for name in found if name.rpartition("/")[2] == base]
         if len(exact or found) > 1:
             return self._ambiguous(image, exact or found)
         if exact:
-            return Lookup(exact[0])
+            return Lookup(self.root, exact[0])
         if not found:
             message = f"{image.file_name}: no such file in {self.shown} or below it. Copy it there or correct --images."
-            return Lookup(problem=finding("image-missing", message, image=image.file_name))
-        message = f"{image.file_name}: taken from '{self.relative(found[0])}', whose name differs in case or accents."
-        return Lookup(found[0], note=finding("image-name-case", message, image=image.file_name))
+            return Lookup(self.root, problem=finding("image-missing", message, image=image.file_name))
+        message = f"{image.file_name}: taken from '{found[0]}', whose name differs in case or accents."
+        return Lookup(self.root, found[0], note=finding("image-name-case", message, image=image.file_name))
 
-    def _ambiguous(self, image: ImageRecord, paths: Sequence[Path]) -> Lookup:
-        names = ", ".join(f"'{self.relative(path)}'" for path in paths[:3])
+    def _ambiguous(self, image: ImageRecord, names: Sequence[str]) -> Lookup:
+        listed = ", ".join(f"'{name}'" for name in names[:3])
         message = (
-            f"{image.file_name}: could be any of {len(paths)} files ({names}); expected one. "
+            f"{image.file_name}: could be any of {len(names)} files ({listed}); expected one. "
             "Write the sub-folder into file_name, or remove the others."
         )
-        return Lookup(problem=finding("image-ambiguous", message, image=image.file_name))
+        return Lookup(self.root, problem=finding("image-ambiguous", message, image=image.file_name))
 
     @cached_property
-    def _files_by_name(self) -> dict[str, list[Path]]:
-        table: defaultdict[str, list[Path]] = defaultdict(list)
+    def _files_by_name(self) -> dict[str, list[str]]:
+        table: defaultdict[str, list[str]] = defaultdict(list)
         for folder, folders, files in os.walk(self.root):
             folders.sort()
+            inside = Path(folder).relative_to(self.root)
             for file in sorted(files):
-                table[_folded(file)].append(Path(folder) / file)
+                table[_folded(file)].append((inside / file).as_posix())
         return table
 
 
@@ -119,14 +140,14 @@ class ListedFolder(ImageFolder):
         self.root, self.shown = root, shown
         self._names = frozenset(names)
 
-    def _existing(self, relative: str) -> Path | None:
-        return self.root / relative if relative in self._names else None
+    def _is_file(self, name: str) -> bool:
+        return name in self._names
 
     @cached_property
-    def _files_by_name(self) -> dict[str, list[Path]]:
-        table: defaultdict[str, list[Path]] = defaultdict(list)
+    def _files_by_name(self) -> dict[str, list[str]]:
+        table: defaultdict[str, list[str]] = defaultdict(list)
         for name in sorted(self._names):
-            table[_folded(name.rpartition("/")[2])].append(self.root / name)
+            table[_folded(name.rpartition("/")[2])].append(name)
         return table
 
 
@@ -143,5 +164,5 @@ def _tails(source_path: str) -> list[str]:
     return ["/".join(parts[start:]) for start in range(len(parts) - 1)]
 
 
-def _distinct(paths: Sequence[Path | None]) -> list[Path]:
-    return list(dict.fromkeys(path for path in paths if path is not None))
+def _distinct(names: Sequence[str | None]) -> list[str]:
+    return list(dict.fromkeys(name for name in names if name is not None))

@@ -1,6 +1,7 @@
 """The same work for many files, on several cores.
 
-Worker processes are spawned, not forked: the parent may hold threads (TensorFlow's, a progress bar's).
+Worker processes are copies of this one where it has no other threads (TensorFlow's, a progress bar's), which are ready
+at once; else they are started anew.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Protocol, TypeVar, overload
 
 from kpt_tools.errors import DataError
+from kpt_tools.records.forked import can_fork
 from kpt_tools.records.progress import Progress
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -87,12 +91,12 @@ def map_items(
         what: the name of the work, for `progress`.
         progress: told of every item.
         least_items: fewer items are worked on in this process.
-        large: an item is work for a tenth of a second or more, and so goes to a process by itself.
+        large: an item is work for a tenth of a second or more; it goes to a process by itself, however few there are.
 
     Raises:
         DataError: a worker process died.
     """
-    if workers <= 1 or len(items) < least_items:
+    if workers <= 1 or (len(items) < least_items and not large):
         for item in progress(items, what):
             yield function(item)
         return
@@ -100,8 +104,11 @@ def map_items(
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_parent)
+    workers = min(workers, len(items))
+    context = get_context("fork" if can_fork() else "spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_parent)
     try:
+        pool.submit(_leave_interrupts_to_parent)  # copies are made now, before a progress bar starts a thread
         chunk, ahead = (1, _LARGE_AHEAD) if large else (_CHUNK, _AHEAD)
         results = _in_order(pool, function, items, chunk, ahead * workers)
         for _ in progress(range(len(items)), what):
@@ -111,29 +118,6 @@ def map_items(
             f"{what}: a worker process died, of a lack of memory or of a damaged file; expected it to go on. "
             "Run again with --workers 1 to see at which file."
         ) from exc
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def map_ahead(function: Callable[[T], R], items: Iterable[T], *, threads: int) -> Iterator[R]:
-    """Yield ``function(item)`` for each item, in order, while threads work on the next few.
-
-    For work that waits for a disk, or that Python's lock does not hold up (hashing, decoding).
-
-    Args:
-        function: any.
-        items: taken one by one, a few ahead.
-        threads: their number.
-    """
-    pool = ThreadPoolExecutor(threads)
-    pending: deque[Future[R]] = deque()
-    try:
-        for item in items:
-            pending.append(pool.submit(function, item))
-            if len(pending) > 2 * threads:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 

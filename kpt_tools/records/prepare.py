@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -15,14 +15,25 @@ from kpt_tools.annotations.geometry import BoxPolicy, find_apart, fit_instance
 from kpt_tools.annotations.orientation import upright_instance
 from kpt_tools.annotations.scaling import scaled_instance
 from kpt_tools.entities import Category, Finding, ImageRecord, Instance
+from kpt_tools.records.forked import can_fork, map_in_copies
 from kpt_tools.records.image_bytes import ReadBytes
-from kpt_tools.records.image_file import LoadedImage, Verify, load_bytes, load_image, look_at_bytes, look_at_image
+from kpt_tools.records.image_file import (
+    LoadedImage,
+    Verify,
+    load_bytes,
+    load_image,
+    look_at_bytes,
+    look_at_image,
+    unchanged_jpeg,
+)
 from kpt_tools.records.image_lookup import ImageFolder
-from kpt_tools.records.parallel import LEAST_ITEMS, MadeWhenAsked, Mapper, map_items
+from kpt_tools.records.parallel import MadeWhenAsked, Mapper, map_items
 from kpt_tools.records.progress import Progress, silent
 
 LEAST_DECODED = 16
 """For fewer images to be decoded, starting processes takes longer than the work."""
+LEAST_COPIED = 200
+"""For fewer images to be looked at, copying this process takes longer than it saves."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,7 @@ class Sample:
         num_bytes: size of its file.
         max_side: the policy's.
         reduced: whether it is stored smaller than it is.
+        plain_mtime_ns: as in `LoadedImage`.
     """
 
     source: ImageRecord
@@ -69,11 +81,16 @@ class Sample:
     num_bytes: int
     max_side: int | None = None
     reduced: bool = False
+    plain_mtime_ns: int = 0
 
     def load(self, read: ReadBytes | None = None) -> LoadedImage:
         """Read the image again, ready to be stored; `read` does it for one that is not on this machine."""
         expected_wh, name = (self.source.width, self.source.height), self.source.file_name
         if read is None:
+            if self.plain_mtime_ns:
+                loaded = unchanged_jpeg(self.path, self.num_bytes, self.plain_mtime_ns, expected_wh)
+                if loaded is not None:
+                    return loaded
             return load_image(self.path, expected_wh, name=name, max_side=self.max_side)
         data, suffix = read(self.path), self.path.suffix
         return load_bytes(data, expected_wh, name=name, suffix=suffix, max_side=self.max_side)
@@ -155,8 +172,13 @@ def _looked_at(jobs: Sequence[Job], policy: PreparePolicy, progress: Progress) -
     if policy.mapper is not None:
         function = partial(function, read=policy.read)
         return policy.mapper(function, jobs, what=what, failed=_unreadable, complaint=_complaint)
-    least = LEAST_ITEMS if policy.verify == "structure" else LEAST_DECODED
-    return map_items(function, jobs, workers=policy.workers, what=what, progress=progress, least_items=least)
+    if policy.verify == "full":
+        return map_items(
+            function, jobs, workers=policy.workers, what=what, progress=progress, least_items=LEAST_DECODED
+        )
+    if policy.workers > 1 and len(jobs) >= LEAST_COPIED and can_fork():
+        return map_in_copies(function, jobs, copies=1, what=what, progress=progress)
+    return map_items(function, jobs, workers=1, what=what, progress=progress)
 
 
 def _unreadable(job: Job, reason: str) -> LoadedImage:
@@ -191,12 +213,15 @@ def fit_sample(
     root, name = file
     moved = [upright_instance(instance, loaded.moved_by, *loaded.raw_wh) for instance in instances]
     width, height = loaded.upright_wh
-    fitted = fit_objects(replace(image, width=width, height=height), moved, categories, policy, findings)
+    fitted = fit_objects(image.stored_as(image.file_name, width, height), moved, categories, policy, findings)
     if fitted is None:
         return None
     fitted = tuple(scaled_instance(each, loaded.width / width, loaded.height / height) for each in fitted)
-    stored = replace(image, width=loaded.width, height=loaded.height, file_name=name)
-    return Sample(image, root / name, stored, fitted, loaded.num_bytes, policy.max_side, loaded.reduced)
+    stored = image.stored_as(name, loaded.width, loaded.height)
+    return Sample(
+        *(image, root / name, stored, fitted, loaded.num_bytes, policy.max_side, loaded.reduced),
+        plain_mtime_ns=loaded.plain_mtime_ns,
+    )
 
 
 def fit_objects(
@@ -255,8 +280,7 @@ def _files_of(images: Sequence[ImageRecord], folder: ImageFolder) -> tuple[list[
     told: dict[int, list[Finding]] = {}
     for place, image in enumerate(images):
         lookup = folder.find(image)
-        name = None if lookup.path is None else folder.relative(lookup.path)
-        files.append(image.file_name if name == image.file_name else name)  # equal texts are kept once
+        files.append(image.file_name if lookup.name == image.file_name else lookup.name)  # equal texts are kept once
         notes = [note for note in (lookup.problem, lookup.note) if note is not None]
         if notes:
             told[place] = notes

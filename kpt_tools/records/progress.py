@@ -33,13 +33,21 @@ def chunk_progress(path: Path, progress: Progress, *, passes: int) -> Iterator[C
     if size < _TOLD_FROM:
         yield lambda: None
         return
-    told = iter(progress(range(passes * -(-size // _MEBIBYTE)), f"reading {path.name}"))
+    with counted(passes * -(-size // _MEBIBYTE), f"reading {path.name}", progress) as on_chunk:
+        yield on_chunk
 
-    def on_chunk() -> None:
+
+@contextmanager
+def counted(count: int, what: str, progress: Progress) -> Iterator[Callable[[], None]]:
+    """Something to be called `count` times, before each item."""
+    told = iter(progress(range(count), what))
+
+    def on_item() -> None:
         next(told, None)
 
     try:
-        yield on_chunk
+        yield on_item
+        next(told, None)  # the last one is done
     finally:
         if isinstance(told, Generator):
             told.close()  # another bar can only be shown when this one has gone

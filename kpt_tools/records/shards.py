@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-
-import google_crc32c
 
 from kpt_tools.config.records_manifest import SplitRecords
 from kpt_tools.errors import DataError
-from kpt_tools.records.example_proto import Parts, parse_example, without_picture
-from kpt_tools.records.tfrecord import framed, read_tfrecord
+from kpt_tools.records.tfrecord import Pieces, RecordReader
 
-TARGET_SHARD_BYTES = 150 * 1024 * 1024
-_LABEL, _VISIBILITY = "image/object/class/label", "image/object/keypoint/visibility"
-_COUNTED = frozenset({_LABEL, _VISIBILITY})
+TARGET_SHARD_BYTES = 150 << 20
+_LEAST_SHARD_BYTES = 16 << 20
+_SIDE_BY_SIDE = 4
+_READ_BACK_BYTES = 256 << 10
+"""Written between two looks of those who read back: they find it in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,15 @@ def shard_pattern(prefix: str, count: int) -> str:
 
 
 def shard_count(num_images: int, num_bytes: int, wanted: int | None = None) -> int:
-    """The number of shards: `wanted`, or as many as make about 150 MB each; never more than images."""
-    count = wanted if wanted is not None else round(num_bytes / TARGET_SHARD_BYTES)
+    """The number of shards: `wanted`, or as many as make about 150 MB each; never more than images.
+
+    Several can be written and read side by side, so there are a multiple of four, and of less than 600 MB up to four of
+    16 MB or more.
+    """
+    count = wanted
+    if count is None:
+        fours = round(num_bytes / TARGET_SHARD_BYTES / _SIDE_BY_SIDE)
+        count = _SIDE_BY_SIDE * fours or min(_SIDE_BY_SIDE, num_bytes // _LEAST_SHARD_BYTES)
     return max(1, min(count, num_images))
 
 
@@ -63,78 +68,42 @@ def mixed_order(keys: Sequence[str], seed: int) -> list[int]:
     return sorted(range(len(keys)), key=lambda index: (digests[index], keys[index], index))
 
 
-def write_shard(path: Path, examples: Iterable[bytes]) -> Tally:
-    """Write one shard, read it back with all its checksums, and count what is in it.
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record to be written: its pieces with their frame, and what is counted of it."""
 
-    Raises:
-        DataError: what was read back is not as many records as were written.
-    """
-    tally, _ = write_parts(path, ((b"", data, b"") for data in examples))
-    return tally
-
-
-def write_parts(path: Path, examples: Iterable[Parts]) -> tuple[Tally, str]:
-    """`write_shard` of records in pieces; also returns the checksum of the file, see `SplitRecords.shards`."""
-    written, checksum = _write(path, examples)
-    return _read_back(path, written), checksum
+    pieces: Pieces
+    instances: int = 0
+    labelled_keypoints: int = 0
 
 
-def write_shards(paths: Sequence[Path], sizes: Sequence[int], examples: Iterator[Parts]) -> tuple[Tally, list[str]]:
-    """Write shards one after the other; each is read back and counted while the next one is written.
-
-    Args:
-        paths: the files.
-        sizes: number of records in each.
-        examples: the records of all.
+def write_shard(path: Path, records: Iterable[Record]) -> tuple[Tally, str]:
+    """Write one shard, reading it back with all its checksums while it grows.
 
     Returns:
-        What was read back of all, and the checksum of each file.
+        What the shard holds, and its checksum, see `SplitRecords.shards`.
 
     Raises:
-        DataError: what was read back is not as many records as were written.
+        DataError: what was read back is not what was written.
     """
-    checksums, counted = [], []
-    with ThreadPoolExecutor(1) as reader:
-        for path, size in zip(paths, sizes, strict=True):
-            written, checksum = _write(path, islice(examples, size))
-            checksums.append(checksum)
-            counted.append(reader.submit(_read_back, path, written))
-        return sum((each.result() for each in counted), Tally()), checksums
-
-
-def _write(path: Path, records: Iterable[Parts]) -> tuple[int, str]:
-    """Write records; returns their number and the checksum of the file."""
-    written, crc = 0, 0
-    with path.open("wb") as handle:
-        for data in records:
-            pieces = framed(data)
-            for piece in pieces:
-                crc = int(google_crc32c.extend(crc, piece))
-            handle.writelines(pieces)
-            written += 1
-    return written, f"{crc:08x}"
-
-
-def _read_back(path: Path, written: int) -> Tally:
-    tally = count_shard(path)
-    if tally.images != written:
-        raise DataError(f"{path}: {tally.images} records read back; {written} were written. Check the disk.")
-    return tally
-
-
-def count_shard(path: Path) -> Tally:
-    """Read a shard with all its checksums and count what is in it.
-
-    Raises:
-        DataError: it is damaged.
-    """
-    total = Tally()
-    for index, data in enumerate(read_tfrecord(path)):
-        features = parse_example(without_picture(data), f"{path}: record {index}", _COUNTED)
-        points = sum(v > 0 for v in features.get(_VISIBILITY, ()))
-        objects = len(features.get(_LABEL, ()))
-        total += Tally(1, objects, points, objects)
-    return total
+    images = instances = labelled = most = num_bytes = told = 0
+    with path.open("wb") as handle, contextlib.closing(RecordReader(path)) as reader:
+        for record in records:
+            handle.writelines(record.pieces)
+            images += 1
+            instances += record.instances
+            labelled += record.labelled_keypoints
+            most = max(most, record.instances)
+            num_bytes += sum(map(len, record.pieces))
+            if num_bytes - told >= _READ_BACK_BYTES:
+                handle.flush()
+                reader.verify(num_bytes)
+                told = num_bytes
+        handle.flush()
+        reader.verify(num_bytes)
+        if reader.count != images:
+            raise DataError(f"{path}: {reader.count} records read back; {images} were written. Check the disk.")
+        return Tally(images, instances, labelled, most), f"{reader.crc:08x}"
 
 
 def split_records(prefix: str, checksums: Mapping[str, str], tally: Tally) -> SplitRecords:

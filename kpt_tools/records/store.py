@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _CACHE_KIB = 16 * 1024
 _MOST_INTEGER = 2**63
+_Packed = tuple[tuple[int, str, int, int, str], str, int, int, int, bool, int, bytes]
+"""Fields of the source; name and size as stored, size of the file, whether reduced, `plain_mtime_ns`; objects."""
 
 
 class StoredDataset:
@@ -61,7 +63,7 @@ class Database:
         self._connection.execute("CREATE TABLE objects (id UNIQUE, image, data BLOB)")
         self._connection.execute("CREATE TABLE samples (place INTEGER PRIMARY KEY, data BLOB)")
         self._connection.execute("BEGIN")
-        self.num_objects = 0
+        self.num_objects = self.sample_bytes = 0
         self._indexed = False
 
     def close(self) -> None:
@@ -85,16 +87,18 @@ class Database:
             self._run("CREATE INDEX by_image ON objects (image)")
             self._indexed = True
         rows = self._run("SELECT data FROM objects WHERE image = ? ORDER BY rowid", _key(image_id))
-        return tuple(_instance(marshal.loads(data)) for (data,) in rows)
+        return tuple([Instance(*marshal.loads(data)) for (data,) in rows])
 
     def put_instances(self, place: int, instances: Sequence[Instance]) -> None:
         """Keep the objects of a sample."""
-        self._run("INSERT INTO samples VALUES (?, ?)", place, marshal.dumps([_plain(each) for each in instances]))
+        data = marshal.dumps([_plain(each) for each in instances])
+        self._run("INSERT INTO samples VALUES (?, ?)", place, data)
+        self.sample_bytes += len(data)
 
-    def instances_at(self, place: int) -> tuple[Instance, ...]:
-        """The objects of a sample that were kept."""
+    def packed_instances_at(self, place: int) -> bytes:
+        """The objects of a sample that were kept, for `_instances`."""
         ((data,),) = self._run("SELECT data FROM samples WHERE place = ?", place)
-        return tuple(map(_instance, marshal.loads(data)))
+        return bytes(data)
 
     def _run(self, statement: str, *values: object) -> sqlite3.Cursor:
         return self._connection.execute(statement, values)
@@ -121,6 +125,7 @@ class _Table:
         self.database, self.images, self.root, self.max_side = database, images, root, max_side
         self.source, self.num_bytes, self.names = array("Q"), array("Q"), dict[int, str]()
         self.width, self.height, self.reduced = array("L"), array("L"), bytearray()
+        self.plain_mtime_ns = array("q")
 
     def add(self, source: int, sample: Sample) -> int:
         place = len(self.source)
@@ -130,26 +135,54 @@ class _Table:
         self.width.append(sample.image.width)
         self.height.append(sample.image.height)
         self.reduced.append(sample.reduced)
+        self.plain_mtime_ns.append(sample.plain_mtime_ns)
         if sample.image.file_name != sample.source.file_name:
             self.names[place] = sample.image.file_name
         return place
 
     def image(self, place: int) -> ImageRecord:
-        source, width, height = self.images[self.source[place]], self.width[place], self.height[place]
-        name = self.name(place)
-        if (source.width, source.height, source.file_name) == (width, height, name):
-            return source
-        return replace(source, file_name=name, width=width, height=height)
+        return self.images[self.source[place]].stored_as(self.name(place), self.width[place], self.height[place])
 
-    def sample(self, place: int) -> Sample:
-        source, image = self.images[self.source[place]], self.image(place)
-        instances, reduced = self.database.instances_at(place), bool(self.reduced[place])
-        return Sample(
-            source, self.root / image.file_name, image, instances, self.num_bytes[place], self.max_side, reduced
-        )
+    def packed(self, place: int) -> _Packed:
+        image, num_bytes, reduced = self.images[self.source[place]], self.num_bytes[place], bool(self.reduced[place])
+        name, width, height = self.name(place), self.width[place], self.height[place]
+        source = (image.id, image.file_name, image.width, image.height, image.source_path)
+        objects = self.database.packed_instances_at(place)
+        return source, name, width, height, num_bytes, reduced, self.plain_mtime_ns[place], objects
 
     def name(self, place: int) -> str:
         return self.names.get(place) or self.images[self.source[place]].file_name
+
+
+@dataclass(frozen=True)
+class PackedSamples(Sequence[Sample]):
+    """Samples without their database, soon sent to another process; each is made when it is asked for.
+
+    Attributes:
+        root: folder of the image files.
+        max_side: that of all samples.
+        packed: the samples.
+        class_ids: other category ids by those that were kept; None: they stay.
+    """
+
+    root: Path
+    max_side: int | None
+    packed: tuple[_Packed, ...]
+    class_ids: Mapping[int, int] | None
+
+    def __len__(self) -> int:
+        """Their number."""
+        return len(self.packed)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> PackedSamples: ...
+    def __getitem__(self, index: int | slice) -> Sample | PackedSamples:
+        """One of them, or a part."""
+        if isinstance(index, slice):
+            return replace(self, packed=self.packed[index])
+        return _unpacked(self.packed[index], self.root, self.max_side, self.class_ids)
 
 
 @dataclass(frozen=True)
@@ -159,12 +192,12 @@ class StoredSamples(Sequence[Sample]):
     Attributes:
         table: where they are.
         places: their places there, in order.
-        change: done to each sample that is read.
+        class_ids: other category ids by those that were kept; None: they stay.
     """
 
     table: _Table
     places: Sequence[int]
-    change: Callable[[Sample], Sample] | None = None
+    class_ids: Mapping[int, int] | None = None
 
     def __len__(self) -> int:
         """Their number."""
@@ -178,8 +211,13 @@ class StoredSamples(Sequence[Sample]):
         """One of them, or a part."""
         if isinstance(index, slice):
             return replace(self, places=self.places[index])
-        sample = self.table.sample(self.places[index])
-        return sample if self.change is None else self.change(sample)
+        table = self.table
+        return _unpacked(table.packed(self.places[index]), table.root, table.max_side, self.class_ids)
+
+    def apart(self) -> PackedSamples:
+        """The same samples, for another process."""
+        packed = tuple(map(self.table.packed, self.places))
+        return PackedSamples(self.table.root, self.table.max_side, packed, self.class_ids)
 
     def at(self, indices: Iterable[int]) -> StoredSamples:
         """Those at `indices`, in that order."""
@@ -188,6 +226,16 @@ class StoredSamples(Sequence[Sample]):
     def sources(self) -> list[ImageRecord]:
         """The image of each as its JSON describes it."""
         return [self.table.images[self.table.source[place]] for place in self.places]
+
+    @property
+    def objects_bytes(self) -> int:
+        """About how many bytes their objects take in the database, at most."""
+        return self.table.database.sample_bytes
+
+    def instances(self) -> Iterator[Instance]:
+        """The objects of all, in order."""
+        for place in self.places:
+            yield from _instances(self.table.database.packed_instances_at(place), self.class_ids)
 
     def stored_images(self) -> Iterator[ImageRecord]:
         """The image of each as it is stored."""
@@ -204,6 +252,10 @@ class StoredSamples(Sequence[Sample]):
     def num_reduced(self) -> int:
         """How many are stored smaller than they are."""
         return sum(self.table.reduced[place] for place in self.places)
+
+    def num_plain(self) -> int:
+        """How many are JPEGs that plainly go in as they are."""
+        return sum(self.table.plain_mtime_ns[place] != 0 for place in self.places)
 
     def stored_bytes(self) -> int:
         """About how many bytes they take in records: those of the files, or their share if they are reduced."""
@@ -260,5 +312,15 @@ def _plain(instance: Instance) -> Any:
     )
 
 
-def _instance(row: tuple[Any, ...]) -> Instance:
-    return Instance(*row)
+def _instances(data: bytes, class_ids: Mapping[int, int] | None) -> tuple[Instance, ...]:
+    instances = tuple([Instance(*row) for row in marshal.loads(data)])
+    if class_ids is None:
+        return instances
+    return tuple([replace(each, category_id=class_ids[each.category_id]) for each in instances])
+
+
+def _unpacked(packed: _Packed, root: Path, max_side: int | None, class_ids: Mapping[int, int] | None) -> Sample:
+    fields, name, width, height, num_bytes, reduced, plain_mtime_ns, data = packed
+    source, instances = ImageRecord(*fields), _instances(data, class_ids)
+    image = source.stored_as(name, width, height)
+    return Sample(source, root / name, image, instances, num_bytes, max_side, reduced, plain_mtime_ns)

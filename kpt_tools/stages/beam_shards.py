@@ -15,11 +15,18 @@ from kpt_tools.config.records_manifest import FILE_NAME, RecordsManifest, SplitR
 from kpt_tools.entities import Report
 from kpt_tools.errors import EngineError
 from kpt_tools.fsio import make_folder, write_text
-from kpt_tools.records.example_proto import Parts
+from kpt_tools.records.encode import Encoder
 from kpt_tools.records.parallel import Mapper
-from kpt_tools.records.shard_jobs import ShardJob, load, parts_of
-from kpt_tools.records.shards import Tally, split_records, stale_names, write_parts
-from kpt_tools.stages.records_output import SPLITS, Output, label_map_text, plan_shards, write_documents
+from kpt_tools.records.shard_jobs import ShardJob, record_of
+from kpt_tools.records.shards import Record, Tally, split_records, stale_names, write_shard
+from kpt_tools.stages.records_output import (
+    SPLITS,
+    Output,
+    coco_written,
+    label_map_text,
+    write_documents,
+)
+from kpt_tools.stages.records_shards import plan_shards
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ def write_shard_of(job: ShardJob) -> ShardResult:
         folder = Path(name) if is_remote(job.path) else make_folder(job.path.parent)
         path = folder / f".{job.name}.{uuid.uuid4().hex}"
         try:
-            tally, checksum = write_parts(path, _examples(job, lost))
+            tally, checksum = write_shard(path, _records(job, lost))
             if is_remote(job.path):
                 copy_file(path, job.path)
             else:
@@ -54,14 +61,15 @@ def write_shard_of(job: ShardJob) -> ShardResult:
     return ShardResult(checksum, tally, tuple(lost))
 
 
-def _examples(job: ShardJob, lost: list[tuple[int, str]]) -> Iterator[Parts]:
+def _records(job: ShardJob, lost: list[tuple[int, str]]) -> Iterator[Record]:
+    encoder = Encoder(job.label_map)
     for sample in job.samples:
         try:
-            parts = parts_of(*load(sample, read_bytes if is_remote(sample.path) else None), job.label_map)
+            record = record_of(sample, encoder, read_bytes if is_remote(sample.path) else None)
         except Exception as exc:  # whatever is wrong with a picture, the others go on
             lost.append((sample.source.id, " ".join(f"{type(exc).__name__}: {exc}".split())))
             continue
-        yield parts
+        yield record
 
 
 def _complaint(job: ShardJob, result: ShardResult) -> str:
@@ -123,6 +131,8 @@ def _publish(
             copy_file(write_text(folder / "label_map", text), config.label_map)
         else:
             write_text(config.label_map, text)
+        for _ in coco_written(folder, output):
+            pass
         manifest = write_documents(folder, output, splits, config, report)
         documents = sorted(path for path in folder.iterdir() if path.name != "label_map")
         for path in documents:

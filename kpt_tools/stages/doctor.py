@@ -31,7 +31,7 @@ _PACKAGES = (
     ("numpy", "everything", ""),
     ("pillow", "images", ""),
     ("protobuf", "records and configs", ""),
-    ("google-crc32c", "records", ""),
+    ("crc32c", "records", ""),
     ("opencv-python-headless", "the demo's pictures", ""),
     ("pycocotools", "eval", ""),
     ("tensorflow", "train, eval, export, infer", "train"),

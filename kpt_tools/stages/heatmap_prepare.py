@@ -26,7 +26,7 @@ from kpt_tools.records.image_lookup import ImageFolder
 from kpt_tools.records.look_alikes import signatures_of
 from kpt_tools.records.prepare import PreparePolicy, Sample, prepare_dataset
 from kpt_tools.records.progress import Progress, silent
-from kpt_tools.records.shards import TARGET_SHARD_BYTES, shard_name, write_shard
+from kpt_tools.records.shards import TARGET_SHARD_BYTES, Record, shard_name, write_shard
 from kpt_tools.stages.heatmap_records import encode_sample, read_patches
 from kpt_tools.stages.picture_frames import PictureReader
 from kpt_tools.stages.run_manifest import jsonable
@@ -220,7 +220,7 @@ class _Writer:
         for index in range(count):
             part = samples[index * len(samples) // count : (index + 1) * len(samples) // count]
             path = staging / shard_name(name, index, count)
-            tally = write_shard(path, self._records(part, f"writing {name}"))
+            tally, _ = write_shard(path, self._records(part, f"writing {name}"))
             objects += tally.images
             points += tally.labelled_keypoints
             paths.append(path)
@@ -231,7 +231,7 @@ class _Writer:
             points=points,
         )
 
-    def _records(self, samples: Sequence[Sample], what: str) -> Iterator[bytes]:
+    def _records(self, samples: Sequence[Sample], what: str) -> Iterator[Record]:
         for sample in self.progress(samples, what):
             count = self.metadata.label_map.num_keypoints
             yield from encode_sample(sample, self.whole, self.config.patch_px, count)

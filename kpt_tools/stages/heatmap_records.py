@@ -14,16 +14,18 @@ from kpt_tools.heatmap.examples import Patch
 from kpt_tools.heatmap.geometry import Affine, Image, apply, invert
 from kpt_tools.heatmap.patches import cut_of, is_whole, known_points, patch_image
 from kpt_tools.inference.images import decode_image
-from kpt_tools.records.example_proto import ExampleBuilder, parse_example
+from kpt_tools.records.example_builder import ExampleBuilder
+from kpt_tools.records.example_proto import parse_example
 from kpt_tools.records.prepare import Sample
-from kpt_tools.records.tfrecord import read_tfrecord
+from kpt_tools.records.shards import Record
+from kpt_tools.records.tfrecord import framed, read_tfrecord
 
 _JPEG_QUALITY = 95
 _VISIBILITY = "image/object/keypoint/visibility"
 _LABEL = "image/object/class/label"
 
 
-def encode_sample(sample: Sample, whole: str, patch_px: int, num_keypoints: int) -> Iterator[bytes]:
+def encode_sample(sample: Sample, whole: str, patch_px: int, num_keypoints: int) -> Iterator[Record]:
     """One record per object of a picture.
 
     A picture that is stored whole and unscaled keeps its own bytes; else the patch is a JPEG of quality 95.
@@ -92,7 +94,7 @@ def read_patches(files: Sequence[Path]) -> Iterator[Patch]:
             yield decode_patch(record, f"{path}: record {index}")
 
 
-def _record(sample: Sample, instance: Instance, encoded: bytes, to_picture: Affine, num_keypoints: int) -> bytes:
+def _record(sample: Sample, instance: Instance, encoded: bytes, to_picture: Affine, num_keypoints: int) -> Record:
     points = known_points(instance.keypoints_xyv, num_keypoints)
     labelled = ~np.isnan(points[:, 0])
     builder = ExampleBuilder()
@@ -106,7 +108,7 @@ def _record(sample: Sample, instance: Instance, encoded: bytes, to_picture: Affi
     builder.add_floats("image/object/bbox", instance.box_xywh_px or ())
     builder.add_floats("image/object/keypoint/xy", np.nan_to_num(points).ravel().tolist())
     builder.add_ints(_VISIBILITY, (2 * labelled).tolist())
-    return builder.serialize()
+    return Record(framed([builder.serialize()]), 1, int(labelled.sum()))
 
 
 def _jpeg(image: Image) -> bytes:

@@ -157,7 +157,7 @@ def _read_source(annotations: Path | None, images: Path, job: _Job) -> _Source:
         boxes=BoxPolicy(config.boxes_from_keypoints, config.box_padding),
         verify=cast(Verify, config.verify),
         keep_empty=config.keep_empty,
-        workers=(config.workers or available_cores()) if config.verify == "full" else 1,
+        workers=config.workers or available_cores(),
         max_side=config.max_side,
         mapper=job.mapper,
         read=read,
@@ -252,11 +252,7 @@ def _relabelled(samples: StoredSamples, source: _Source, label_map: LabelMap) ->
             ids[category.id] = item.id
     if all(old == new for old, new in ids.items()):
         return samples
-
-    def change(sample: Sample) -> Sample:
-        return replace(sample, instances=tuple(replace(i, category_id=ids[i.category_id]) for i in sample.instances))
-
-    return replace(samples, change=change)
+    return replace(samples, class_ids=ids)
 
 
 def _provenance(config: MakeTfrecordConfig, sources: Sequence[_Source]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kpt_tools.records.example_proto import ExampleBuilder
-from kpt_tools.records.shards import write_shard
+from kpt_tools.records.example_builder import ExampleBuilder
+from kpt_tools.records.shards import Record, write_shard
+from kpt_tools.records.tfrecord import framed
 
 PACKAGE = "object_detection"
 CLASSES = ("Abyssinian", "american_bulldog")
@@ -81,7 +82,7 @@ def write(folder: Path) -> None:
         (top / name).mkdir(parents=True)
     (top / "data" / "pet_label_map.pbtxt").write_text(LABEL_MAP, encoding="utf-8")
     (top / "samples" / "configs" / "ssd_mobilenet_v2_pets_keras.config").write_text(CONFIG, encoding="utf-8")
-    write_shard(top / "test_data" / "pets_examples.record", [_example(number) for number in range(2)])
+    write_shard(top / "test_data" / "pets_examples.record", [Record(framed([_example(number)])) for number in range(2)])
     (top / "test_images" / "image1.jpg").write_bytes(_jpeg(512, 636, 0))
 
 

@@ -5,6 +5,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from coco_factories import HEIGHT, WIDTH, encoded, pixels
 from PIL import Image
 
 from kpt_tools.records.image_file import load_image, look_at_image
-from kpt_tools.records.parallel import map_ahead
 
 RGB = pixels()
 
@@ -269,6 +269,7 @@ def test_turned_pictures_are_reduced_upright(tmp_path: Path, orientation: int) -
 def test_threads_leave_the_warnings_as_they_were(tmp_path: Path) -> None:
     path = write(tmp_path, rotated(6, "JPEG"), "a.jpg")
     before = list(warnings.filters)
-    found = list(map_ahead(lambda _: load_image(path, (WIDTH, HEIGHT)), range(40), threads=4))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: load_image(path, (WIDTH, HEIGHT)), range(40)))
     assert len(set(found)) == 1
     assert warnings.filters == before

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import pytest
 
 from kpt_tools.errors import DataError
 from kpt_tools.machine import available_cores
-from kpt_tools.records.parallel import map_ahead, map_items
+from kpt_tools.records.parallel import map_items
 from kpt_tools.records.progress import silent
 
 T = TypeVar("T")
@@ -64,25 +64,6 @@ def test_errors_of_the_work_come_through() -> None:
 
 def test_there_is_a_core() -> None:
     assert available_cores() >= 1
-
-
-def test_threads_work_ahead_and_keep_the_order() -> None:
-    taken = []
-
-    def items() -> Iterator[int]:
-        for number in range(30):
-            taken.append(number)
-            yield number
-
-    results = map_ahead(double, items(), threads=2)
-    assert next(results) == 0
-    assert 1 < len(taken) <= 6
-    assert list(results) == [2 * number for number in range(1, 30)]
-
-
-def test_errors_in_threads_come_through_and_end_the_work() -> None:
-    with pytest.raises(ValueError, match="item 0"):
-        list(map_ahead(fail, range(10), threads=2))
 
 
 def test_few_chunks_wait_at_a_time() -> None:

@@ -21,7 +21,7 @@ from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.records.example_proto import parse_example
 from kpt_tools.records.progress import Progress, silent
 from kpt_tools.records.tfrecord import read_tfrecord
-from kpt_tools.stages import records_output
+from kpt_tools.stages import records_shards
 from kpt_tools.stages.make_tfrecord import MakeTfrecordResult, make_tfrecord
 
 SIZED = ("image/encoded", "image/key/sha256", "image/width", "image/height", "image/object/area")
@@ -138,12 +138,29 @@ def test_shards_do_not_depend_on_the_process_that_writes_them(tmp_path: Path, mo
         told.append((what, len(items)))
         return items
 
-    monkeypatch.setattr(records_output, "PROCESSES_FROM", 0)
+    monkeypatch.setattr(records_shards, "PROCESSES_FROM", 0)
     result = run(tmp_path, "b", progress, shards=4, workers=2)
     assert result.splits == expected
     assert ("writing train records", 4) in told
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
                for name in expected["train"].shards)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "options", [["--shards", "4"], ["--shards", "1", "--max-side", "20"]], ids=["shard by shard", "record by record"]
+)
+def test_copies_of_the_process_write_the_same(tmp_path: Path, options: list[str]) -> None:
+    """By the command itself, since a process with threads, as pytest's may be, is not copied."""
+    write_project(tmp_path, many_dict(80))
+    for workers in ("1", "2"):
+        command = [sys.executable, "-m", "kpt_tools", "make-tfrecord", "annotations.json", "images", *options]
+        command += ["--out", workers, "--workers", workers, "--label-map", "label_map.pbtxt"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in (tmp_path / "1").iterdir())
+    assert sum(".record-" in name for name in names) == 2 * int(options[1])
+    for name in set(names) - {"manifest.json"}:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
 def test_image_that_changes_before_another_process_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +171,7 @@ def test_image_that_changes_before_another_process_writes_it(tmp_path: Path, mon
         if what == "looking at images":
             (tmp_path / "images" / "img2.jpg").write_bytes(b"")
 
-    monkeypatch.setattr(records_output, "PROCESSES_FROM", 0)
+    monkeypatch.setattr(records_shards, "PROCESSES_FROM", 0)
     with pytest.raises(DataError, match=r"img2.jpg: changed since it was checked"):
         run(tmp_path, "out", spoil, shards=4, workers=2)
     assert list((tmp_path / "out").iterdir()) == []
