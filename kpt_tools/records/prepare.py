@@ -88,7 +88,8 @@ class Sample:
         expected_wh, name = (self.source.width, self.source.height), self.source.file_name
         if read is None:
             if self.plain_mtime_ns:
-                loaded = unchanged_jpeg(self.path, self.num_bytes, self.plain_mtime_ns, expected_wh)
+                wh = self.image.width, self.image.height
+                loaded = unchanged_jpeg(self.path, self.num_bytes, self.plain_mtime_ns, wh)
                 if loaded is not None:
                     return loaded
             return load_image(self.path, expected_wh, name=name, max_side=self.max_side)

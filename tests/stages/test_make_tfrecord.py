@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from coco_factories import category_dict, coco_dict, encoded, image_dict, many_dict, object_dict, pixels, write_project
+from coco_factories import (
+    HEIGHT,
+    WIDTH,
+    category_dict,
+    coco_dict,
+    encoded,
+    image_dict,
+    many_dict,
+    object_dict,
+    pixels,
+    write_project,
+)
 from PIL import Image
 
 from kpt_tools.annotations.coco import read_coco
@@ -192,6 +203,18 @@ def test_losses_are_counted_and_the_rest_is_written(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert report["counts"] == result.report.counts()
     assert len(report["findings"]) == 6
+
+
+def test_sizes_that_the_json_lacks_are_those_of_the_files(tmp_path: Path) -> None:
+    raw = many_dict(4)
+    annotations, _ = write_project(tmp_path, raw)
+    for image in raw["images"]:
+        del image["width"]
+    annotations.write_text(json.dumps(raw), encoding="utf-8")
+    result = run(tmp_path)
+    assert result.report.counts() == {"image-size-missing": 4}
+    assert sum(split.images for split in result.splits.values()) == 4
+    assert read_manifest(tmp_path / "out").median_image_hw == (HEIGHT, WIDTH)
 
 
 def test_strict_writes_nothing(tmp_path: Path) -> None:
