@@ -1,6 +1,6 @@
 """A copy of this process that does part of the work: it starts within two milliseconds, with everything loaded.
 
-Processes of `map_items` are started anew and import all they need, which takes longer than writing a small data set.
+A process that is started anew has to import all it needs, which takes longer than writing a small data set.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Forked(Generic[T]):
         while True:
             try:
                 kind, value = pickle.load(self._pipe)
-            except EOFError as exc:
+            except (EOFError, pickle.UnpicklingError) as exc:
                 raise DataError(
                     f"{self._what}: a process died, perhaps of a lack of memory; expected it to go on. Run again."
                 ) from exc

@@ -64,11 +64,14 @@ with Forked(work(), "reading") as copy:
     assert run(code) == "1\na.jpg: changed\n"
 
 
-def test_a_copy_that_dies_is_told() -> None:
-    code = """
+@pytest.mark.parametrize("result", ["os._exit(9)", "b'x' * 200_000, Deadly()"], ids=["at work", "while it sends"])
+def test_a_copy_that_dies_is_told(result: str) -> None:
+    code = f"""
+class Deadly:
+    def __reduce__(self):
+        os._exit(9)
 def work():
-    os._exit(9)
-    yield
+    yield {result}
 with Forked(work(), "writing train records") as copy:
     try:
         list(copy)
