@@ -110,13 +110,13 @@ def unchanged_jpeg(path: Path, num_bytes: int, mtime_ns: int, wh: tuple[int, int
     Args:
         path: the file.
         num_bytes: its size then.
-        mtime_ns: when it had last been changed then; see `LoadedImage.plain_mtime_ns`.
+        mtime_ns: its `LoadedImage.plain_mtime_ns` then.
         wh: its width and height.
     """
     try:
         source = ImageBytes(path, whole=True)
-    except OSError:
-        return None  # `load_image` tells why
+    except OSError:  # `load_image` tells why
+        return None
     if (source.size, source.mtime_ns) != (num_bytes, mtime_ns):
         return None
     return LoadedImage(source.head, "jpeg", *wh, raw_wh=wh, num_bytes=num_bytes, upright_wh=wh, plain_mtime_ns=mtime_ns)

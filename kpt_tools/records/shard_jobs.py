@@ -1,4 +1,4 @@
-"""What goes into a shard, and a shard as a piece of work for another thread, process or machine."""
+"""What goes into a shard, and a shard as a piece of work for another process or machine."""
 
 from __future__ import annotations
 

@@ -10,11 +10,12 @@ import marshal
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from kpt_tools.entities import Category, Dataset, ImageRecord, Instance
+from kpt_tools.records.parallel import MadeWhenAsked
 from kpt_tools.records.prepare import Sample
 
 if TYPE_CHECKING:
@@ -155,37 +156,6 @@ class _Table:
 
 
 @dataclass(frozen=True)
-class PackedSamples(Sequence[Sample]):
-    """Samples without their database, soon sent to another process; each is made when it is asked for.
-
-    Attributes:
-        root: folder of the image files.
-        max_side: that of all samples.
-        packed: the samples.
-        class_ids: other category ids by those that were kept; None: they stay.
-    """
-
-    root: Path
-    max_side: int | None
-    packed: tuple[_Packed, ...]
-    class_ids: Mapping[int, int] | None
-
-    def __len__(self) -> int:
-        """Their number."""
-        return len(self.packed)
-
-    @overload
-    def __getitem__(self, index: int) -> Sample: ...
-    @overload
-    def __getitem__(self, index: slice) -> PackedSamples: ...
-    def __getitem__(self, index: int | slice) -> Sample | PackedSamples:
-        """One of them, or a part."""
-        if isinstance(index, slice):
-            return replace(self, packed=self.packed[index])
-        return _unpacked(self.packed[index], self.root, self.max_side, self.class_ids)
-
-
-@dataclass(frozen=True)
 class StoredSamples(Sequence[Sample]):
     """Some samples of a database, read when asked for.
 
@@ -214,10 +184,12 @@ class StoredSamples(Sequence[Sample]):
         table = self.table
         return _unpacked(table.packed(self.places[index]), table.root, table.max_side, self.class_ids)
 
-    def apart(self) -> PackedSamples:
-        """The same samples, for another process."""
+    def apart(self) -> Sequence[Sample]:
+        """The same samples without their database, quick to send to another process; each is made when asked for."""
         packed = tuple(map(self.table.packed, self.places))
-        return PackedSamples(self.table.root, self.table.max_side, packed, self.class_ids)
+        return MadeWhenAsked(
+            len(packed), partial(_unpacked_of, packed, self.table.root, self.table.max_side, self.class_ids)
+        )
 
     def at(self, indices: Iterable[int]) -> StoredSamples:
         """Those at `indices`, in that order."""
@@ -317,6 +289,12 @@ def _instances(data: bytes, class_ids: Mapping[int, int] | None) -> tuple[Instan
     if class_ids is None:
         return instances
     return tuple([replace(each, category_id=class_ids[each.category_id]) for each in instances])
+
+
+def _unpacked_of(
+    samples: Sequence[_Packed], root: Path, max_side: int | None, class_ids: Mapping[int, int] | None, index: int
+) -> Sample:
+    return _unpacked(samples[index], root, max_side, class_ids)
 
 
 def _unpacked(packed: _Packed, root: Path, max_side: int | None, class_ids: Mapping[int, int] | None) -> Sample:

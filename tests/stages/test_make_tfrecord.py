@@ -7,18 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from coco_factories import (
-    HEIGHT,
-    WIDTH,
-    category_dict,
-    coco_dict,
-    encoded,
-    image_dict,
-    many_dict,
-    object_dict,
-    pixels,
-    write_project,
-)
+from coco_factories import category_dict, coco_dict, encoded, image_dict, many_dict, object_dict, pixels, write_project
 from PIL import Image
 
 from kpt_tools.annotations.coco import read_coco
@@ -214,7 +203,7 @@ def test_sizes_that_the_json_lacks_are_those_of_the_files(tmp_path: Path) -> Non
     result = run(tmp_path)
     assert result.report.counts() == {"image-size-missing": 4}
     assert sum(split.images for split in result.splits.values()) == 4
-    assert read_manifest(tmp_path / "out").median_image_hw == (HEIGHT, WIDTH)
+    assert read_manifest(tmp_path / "out").median_image_hw == (48, 64)
 
 
 def test_strict_writes_nothing(tmp_path: Path) -> None:
