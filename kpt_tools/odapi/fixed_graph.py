@@ -13,6 +13,7 @@ from typing import Any
 
 from kpt_tools.config.network_input import INPUT_NAME, NetworkInput
 from kpt_tools.errors import ConfigError
+from kpt_tools.odapi import sparse_detection
 from kpt_tools.odapi.pipeline_config import Message
 
 _LABEL_ID_OFFSET = 1
@@ -85,7 +86,7 @@ def save(model: Any, network: NetworkInput, folder: Path) -> None:
 
     def call(image: Any) -> dict[str, Any]:
         images, true_shapes = model.preprocess(image)
-        found = model.postprocess(model.predict(images, true_shapes), true_shapes)
+        found = model.postprocess(sparse_detection.predict(model, images), true_shapes)
         found["detection_classes"] = tf.cast(found["detection_classes"], tf.float32) + _LABEL_ID_OFFSET
         return {name: tf.cast(found[name], tf.float32) for name in _OUTPUTS if name in found}
 

@@ -12,6 +12,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from kpt_tools.odapi.head_cells import is_simple, values
+
 
 @contextlib.contextmanager
 def in_training(model: Any) -> Iterator[None]:
@@ -91,43 +93,14 @@ def _output(head: Any, features: Any, cells: Any) -> Any:
     """A head's output where it is looked at; `cells` is None if that is everywhere."""
     if not head.built:
         head(features)  # Makes the variables; the graph drops the rest.
-    return head(features) if cells is None or not _is_simple(head) else at_cells(head, features, cells)
-
-
-def _is_simple(head: Any) -> bool:
-    """Whether a head is a convolution, ReLU, and a convolution of 1 x 1, which `at_cells` knows to compute."""
-    import tensorflow as tf
-
-    layers: Any = getattr(head, "layers", ())
-    if [type(layer) for layer in layers] != [tf.keras.layers.Conv2D, tf.keras.layers.ReLU, tf.keras.layers.Conv2D]:
-        return False
-    first, relu, last = layers
-    return bool(
-        last.kernel_size == (1, 1)
-        and all(side % 2 for side in first.kernel_size)
-        and first.padding == "same"
-        and all(_is_plain(layer) for layer in (first, last))
-        and relu.get_config() == tf.keras.layers.ReLU(name=relu.name).get_config()
-    )
-
-
-def _is_plain(convolution: Any) -> bool:
-    import tensorflow as tf
-
-    return bool(
-        convolution.strides == convolution.dilation_rate == (1, 1)
-        and convolution.groups == 1
-        and convolution.use_bias
-        and convolution.data_format == "channels_last"
-        and convolution.activation is tf.keras.activations.linear
-    )
+    return head(features) if cells is None or not is_simple(head) else at_cells(head, features, cells)
 
 
 def at_cells(head: Any, features: Any, cells: Any) -> Any:
     """A head's output in some cells, and zero elsewhere.
 
     Args:
-        head: see `_is_simple`.
+        head: see `head_cells.is_simple`.
         features: [B, H, W, C] float.
         cells: [N, 3 or more] int32; picture, y and x of each, then anything. Repeated ones are computed once.
 
@@ -136,28 +109,9 @@ def at_cells(head: Any, features: Any, cells: Any) -> Any:
     """
     import tensorflow as tf
 
-    first, _, last = head.layers
     batch, (height, width) = tf.shape(features)[0], features.shape[1:3]
     # As the OD API does: a place outside the map, whose loss has no weight, is whatever cell its number falls on.
     numbers = tf.unique((cells[:, 0] * height + cells[:, 1]) * width + cells[:, 2])[0]
-    patches = _patches(features, numbers, first.kernel_size)
-    hidden = tf.nn.relu(tf.matmul(patches, tf.reshape(first.kernel, [-1, first.filters])) + first.bias)
-    values = tf.matmul(hidden, tf.reshape(last.kernel, [-1, last.filters])) + last.bias
-    rows = tf.scatter_nd(numbers[:, tf.newaxis], values, [batch * height * width, last.filters])
-    return tf.reshape(rows, [batch, height, width, last.filters])
-
-
-def _patches(features: Any, numbers: Any, size: tuple[int, int]) -> Any:
-    """[N, rows * columns * C]: the features around cells that are numbered through the batch, zero outside the map."""
-    import tensorflow as tf
-
-    _, height, width, channels = features.shape
-    down, right = size[0] // 2, size[1] // 2
-    padded = tf.pad(features, [[0, 0], [down, down], [right, right], [0, 0]])
-    padded_width, padded_height = width + 2 * right, height + 2 * down
-    picture, cell = numbers // (height * width), numbers % (height * width)
-    corners = (picture * padded_height + cell // width) * padded_width + cell % width
-    inside = tf.range(size[0])[:, tf.newaxis] * padded_width + tf.range(size[1])
-    places = corners[:, tf.newaxis] + tf.reshape(inside, [1, -1])
-    found = tf.gather(tf.reshape(padded, [-1, channels]), places)
-    return tf.reshape(found, [-1, size[0] * size[1] * channels])
+    channels = head.layers[-1].filters
+    rows = tf.scatter_nd(numbers[:, tf.newaxis], values(head, features, numbers), [batch * height * width, channels])
+    return tf.reshape(rows, [batch, height, width, channels])

@@ -13,46 +13,18 @@ import pytest
 pytest.importorskip("tensorflow")
 pytest.importorskip("object_detection")
 
-from kpt_tools.entities import Category
-from kpt_tools.odapi import box_neighbours, compat, pipeline_config, sparse_heads
-from kpt_tools.pipeline.label_map import format_label_map, label_map_of
+from centernet_factory import NAMES, SIDE, model_of
+
+from kpt_tools.odapi import box_neighbours, compat, sparse_heads
 
 pytestmark = [pytest.mark.odapi, pytest.mark.filterwarnings("ignore")]
 
-SIDE, BATCH, NAMES = 64, 2, {"mouse": ("snout", "left_ear", "right_ear"), "sheep": ("head", "tail"), "box": ()}
-_LOSS = """loss { localization_loss { l1_localization_loss {} }
-  classification_loss { penalty_reduced_logistic_focal_loss { alpha: 2 beta: 4 } } }"""
-_HEADS = ("heatmap_head_params", "offset_head_params", "regress_head_params")
+BATCH = 2
 
 
 @pytest.fixture(scope="module", autouse=True)
 def activated() -> None:
     compat.activate()
-
-
-def model_of(folder: Path, per_keypoint: bool, heads: str = "num_filters: 8 kernel_sizes: 3") -> Any:
-    from object_detection.builders import model_builder
-
-    categories = [Category(number, name, points) for number, (name, points) in enumerate(NAMES.items(), start=1)]
-    path = folder / "label_map.pbtxt"
-    path.write_text(format_label_map(label_map_of(categories)), encoding="utf-8")
-    tasks = "".join(
-        f"""keypoint_estimation_task {{ task_name: "{name}" keypoint_class_name: "{name}" {_LOSS}
-        per_keypoint_offset: {str(per_keypoint).lower()} offset_peak_radius: {3 if per_keypoint else 0}
-        {" ".join(f"{head} {{ {heads} }}" for head in _HEADS)}
-        {" ".join(f'keypoint_label_to_std {{ key: "{name}/{point}" value: 1 }}' for point in points)} }}"""
-        for name, points in NAMES.items()
-        if points
-    )
-    text = f"""model {{ center_net {{ num_classes: {len(NAMES)}
-      feature_extractor {{ type: "hourglass_10" channel_means: [104, 114, 110] channel_stds: [70, 69, 73] }}
-      image_resizer {{ fixed_shape_resizer {{ height: {SIDE} width: {SIDE} }} }}
-      object_detection_task {{ task_loss_weight: 1 localization_loss {{ l1_localization_loss {{}} }}
-        scale_head_params {{ {heads} }} offset_head_params {{ {heads} }} }}
-      object_center_params {{ max_box_predictions: 10 center_head_params {{ {heads} }}
-        classification_loss {{ penalty_reduced_logistic_focal_loss {{ alpha: 2 beta: 4 }} }} }}
-      keypoint_label_map_path: "{path}" {tasks} }} }}"""
-    return model_builder.build(pipeline_config.parse(text, "test").model, is_training=True)
 
 
 def provide(model: Any, counts: Sequence[int]) -> None:
@@ -104,10 +76,11 @@ def losses_and_gradients(model: Any, *, sparse: bool) -> tuple[dict[str, float],
         pytest.param(True, (1, 1), 1, id="one-object"),
     ],
 )
+@pytest.mark.parametrize("more", ["", "use_depthwise: true"], ids=["plain", "separable"])
 def test_losses_and_gradients_are_the_same(
-    tmp_path: Path, per_keypoint: bool, counts: Sequence[int], cells: int
+    tmp_path: Path, per_keypoint: bool, counts: Sequence[int], cells: int, more: str
 ) -> None:
-    model = model_of(tmp_path, per_keypoint)
+    model = model_of(tmp_path, per_keypoint, more=more)
     if cells > 1:
         box_neighbours.supervise(model)
     provide(model, counts)
