@@ -13,7 +13,7 @@ from kpt_tools.entities import KeypointLabel, LabelMap, LabelMapItem, ModelMetad
 class RedPatchEngine:
     """Detects the red pixels as class 1 (two keypoints: its upper corners), and nothing in other pictures."""
 
-    batch_size = 1
+    batch_size = calls = 1
 
     def __init__(self) -> None:
         patch = LabelMapItem(1, "patch", (KeypointLabel(0, "left", "left"), KeypointLabel(1, "right", "right")))

@@ -26,6 +26,11 @@ class EngineAround(ABC):
         """See `Engine`."""
         return self._engine.batch_size
 
+    @property
+    def calls(self) -> int:
+        """See `Engine`."""
+        return self._engine.calls
+
     def detect(self, image: ImageRgb) -> RawDetections:
         """See `Engine`."""
         (found,) = self.detect_batch([image])

@@ -52,6 +52,10 @@ class Engine(Protocol):
     def batch_size(self) -> int:
         """How many pictures `detect_batch` is best given at once."""
 
+    @property
+    def calls(self) -> int:
+        """How many calls of `detect_batch` may run at once, from as many threads; 1 if one keeps all cores busy."""
+
     def detect(self, image: ImageRgb) -> RawDetections:
         """Detect in an upright RGB picture.
 
@@ -70,8 +74,7 @@ class Engine(Protocol):
     def detect_batch(self, images: Sequence[ImageRgb]) -> list[RawDetections]:
         """Detect in several pictures, of one size or of different ones.
 
-        The result is that of `detect` for each. An engine runs them at once where it can, in one batch or side by
-        side.
+        The result is that of `detect` for each. An engine runs them in one batch where it can.
 
         Args:
             images: pictures as for `detect`; none gives an empty list.

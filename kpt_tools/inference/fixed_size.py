@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,6 @@ Network = Callable[[FloatImage], Mapping[str, npt.NDArray[Any]]]
 """Runs a network: [1, H, W, 3] float32 in, arrays by name out, each with a batch axis of 1."""
 
 
-_ROUNDS = 2
-"""Pictures per stream in a batch: with more than one, a stream that was quick does not wait long for the others."""
-
-
 class FixedSizeEngine:
     """A detector whose network takes one picture of fixed size; resizing and its undoing happen here."""
 
@@ -35,8 +30,8 @@ class FixedSizeEngine:
             folder: an exported folder.
             model: the file of the network in it; the description of its input is beside it.
             load: loads the network.
-            streams: how many pictures `detect_batch` may run side by side; the network must bear being called from
-                that many threads.
+            streams: how many pictures may be run side by side; the network must bear being called from that many
+                threads.
 
         Raises:
             ConfigError: a file is missing.
@@ -49,8 +44,7 @@ class FixedSizeEngine:
         self._metadata = read_metadata(folder)
         self._input = read_network_input(model)
         self._network = load(model)
-        self._threads = ThreadPoolExecutor(streams) if streams > 1 else None
-        self.batch_size = _ROUNDS * streams if streams > 1 else 1
+        self.batch_size, self.calls = 1, streams
 
     @property
     def metadata(self) -> ModelMetadata:
@@ -77,11 +71,10 @@ class FixedSizeEngine:
         return without_padding(raw, (image.shape[0], image.shape[1]), self._input)
 
     def detect_batch(self, images: Sequence[ImageRgb]) -> list[RawDetections]:
-        """Detect in several pictures, side by side if the engine has several streams: the network takes one at a time.
+        """Detect in several pictures, one after the other: the network takes one at a time.
 
         Raises:
             ValueError: not [H, W, 3] uint8 arrays.
             EngineError: the engine failed.
         """
-        run = map if self._threads is None or len(images) == 1 else self._threads.map
-        return list(run(self.detect, images))
+        return list(map(self.detect, images))

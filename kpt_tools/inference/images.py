@@ -107,7 +107,7 @@ def _to_rgb(picture: Image.Image) -> ImageRgb:
         return _from_wide(np.asarray(picture).astype(np.int64))
     if picture.mode in _ALPHA_MODES or "transparency" in picture.info:
         return np.asarray(_on_white(picture), dtype=np.uint8)
-    return np.asarray(picture.convert("RGB"), dtype=np.uint8)
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"), dtype=np.uint8)
 
 
 def _from_wide(values: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> ImageRgb:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import queue
+import threading
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from kpt_tools.config.engines import BFLOAT16
 from kpt_tools.errors import EngineError
@@ -40,7 +39,7 @@ def load_openvino(path: Path, precision: str, streams: int = 1) -> Network:
     }
     try:
         compiled = _core(openvino).compile_model(str(path), "CPU", hints)
-        requests = _warm_requests(compiled, streams)
+        requests = Requests(compiled, streams)
     except Exception as exc:
         raise EngineError(
             f"{path}: OpenVINO {openvino.__version__} cannot load it ({first_line(exc)}). Run kpt-tools export again, "
@@ -49,31 +48,44 @@ def load_openvino(path: Path, precision: str, streams: int = 1) -> Network:
     names = {output.get_any_name(): output for output in compiled.outputs}
 
     def run(image: Any) -> dict[str, Any]:
-        request = requests.get()
         try:
-            found = request.infer([image])
+            found = requests.infer(image)
             return {name: found[output] for name, output in names.items()}
         except Exception as exc:
             raise EngineError(f"{path}: OpenVINO failed ({first_line(exc)}).") from exc
-        finally:
-            requests.put(request)
 
     return run
 
 
-def _warm_requests(compiled: Any, count: int) -> queue.SimpleQueue[Any]:
-    """Requests that ran once, if there are several: one after the other.
+class Requests:
+    """Some requests of a compiled model, each of which runs one picture at a time; until all have run once, only one.
 
     What a request prepares in its first run can deadlock with what another one prepares. Seen with OpenVINO 2026.4 and
     two requests on two cores: one start in nine hung (see also github.com/ultralytics/ultralytics/issues/25923).
     """
-    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    for _ in range(count):
-        request = compiled.create_infer_request()
-        if count > 1:
-            request.infer([np.zeros(tuple(compiled.input(0).shape), np.float32)])
-        requests.put(request)
-    return requests
+
+    def __init__(self, compiled: Any, count: int) -> None:
+        """Make them."""
+        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(count):
+            self._free.put(compiled.create_infer_request())
+        self._new, self._first_runs = count, threading.Lock()
+
+    def infer(self, image: Any) -> Any:
+        """What the model makes of a picture [1, H, W, 3] float32; may be called by several threads."""
+        if self._new:
+            with self._first_runs:
+                if self._new:
+                    return self._run(image, first=True)
+        return self._run(image)
+
+    def _run(self, image: Any, *, first: bool = False) -> Any:
+        request = self._free.get()
+        try:
+            return request.infer([image])
+        finally:
+            self._free.put(request)  # behind those that have not run
+            self._new -= first
 
 
 @functools.cache

@@ -90,6 +90,11 @@ class SavedModelEngine:
         return self._metadata
 
     @property
+    def calls(self) -> int:
+        """One: TensorFlow keeps all cores busy with it."""
+        return 1
+
+    @property
     def batch_size(self) -> int:
         """All that go through the network together on a GPU; one on a CPU, which has no gain of more."""
         several = self._function.structured_input_signature[1][INPUT_NAME].shape[0] is None

@@ -10,11 +10,10 @@ A model that was trained so carries a mark into its checkpoints; others are deco
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-from kpt_tools.odapi.offset_average import WINDOW, averaged
+from kpt_tools.odapi.offset_average import MOVES, averaged, mean
 
 WEIGHT = 3.0
 """Weight of the nine cells of a box together, where the OD API's one cell has 1. Found by trial: with 1 nothing is
@@ -22,8 +21,6 @@ gained, with 3 boxes get better and keypoints no worse."""
 
 _ATTRIBUTE = "box_cells"
 _KEY = f"model/{_ATTRIBUTE}/.ATTRIBUTES/VARIABLE_VALUE"
-_MOVES = tuple(product(range(-(WINDOW // 2), WINDOW // 2 + 1), repeat=2))
-"""From the cell of the centre to each of the nine, in y and x."""
 
 
 def supervise(model: Any) -> None:
@@ -63,16 +60,16 @@ def spread(targets: tuple[Any, Any, Any, Any], cells: Any) -> tuple[Any, Any, An
     import tensorflow as tf
 
     indices, sizes, offsets, weights = targets
-    moves = tf.constant(_MOVES, tf.int32)
+    moves = tf.constant(MOVES, tf.int32)
     places = indices[:, tf.newaxis, 1:] + moves
     inside = tf.reduce_all((places >= 0) & (places < cells), axis=-1)
-    pictures = tf.repeat(indices[:, :1], len(_MOVES), axis=0)
+    pictures = tf.repeat(indices[:, :1], len(MOVES), axis=0)
     places = tf.reshape(tf.clip_by_value(places, 0, cells - 1), [-1, 2])
     new_offsets = offsets[:, tf.newaxis] - tf.cast(moves, offsets.dtype)
-    new_weights = tf.where(inside, weights[:, tf.newaxis] * (WEIGHT / len(_MOVES)), 0.0)
+    new_weights = tf.where(inside, weights[:, tf.newaxis] * (WEIGHT / len(MOVES)), 0.0)
     return (
         tf.concat([pictures, places], axis=1),
-        tf.repeat(sizes, len(_MOVES), axis=0),
+        tf.repeat(sizes, len(MOVES), axis=0),
         tf.reshape(new_offsets, [-1, 2]),
         tf.reshape(new_weights, [-1]),
     )
@@ -82,7 +79,7 @@ def mark(model: Any) -> None:
     """Say in all checkpoints of the model that its boxes are supervised in nine cells."""
     import tensorflow as tf
 
-    setattr(model, _ATTRIBUTE, tf.Variable(len(_MOVES), trainable=False, dtype=tf.int32, name=_ATTRIBUTE))
+    setattr(model, _ATTRIBUTE, tf.Variable(len(MOVES), trainable=False, dtype=tf.int32, name=_ATTRIBUTE))
 
 
 def is_marked(checkpoint: Path) -> bool:
@@ -92,20 +89,21 @@ def is_marked(checkpoint: Path) -> bool:
     return bool(tf.train.load_checkpoint(str(checkpoint)).has_tensor(_KEY))
 
 
+def is_supervised(model: Any) -> bool:
+    """Whether `mark` was called for a model."""
+    return hasattr(model, _ATTRIBUTE)
+
+
 def average_boxes(model: Any) -> None:
     """Make a CenterNet's postprocess average the boxes of a cell and its neighbours; only where `mark` was called."""
     from object_detection.meta_architectures import center_net_meta_arch as arch
 
-    if not hasattr(model, _ATTRIBUTE):
+    if not is_supervised(model):
         return
     postprocess = model.postprocess
 
     def with_averages(prediction_dict: dict[str, Any], true_image_shapes: Any, **params: Any) -> Any:
-        import tensorflow as tf
-
-        sizes = [
-            tf.nn.avg_pool2d(stage, WINDOW, strides=1, padding="SAME") for stage in prediction_dict[arch.BOX_SCALE]
-        ]
+        sizes = [mean(stage) for stage in prediction_dict[arch.BOX_SCALE]]
         offsets = [averaged(stage) for stage in prediction_dict[arch.BOX_OFFSET]]
         averages = {arch.BOX_SCALE: sizes, arch.BOX_OFFSET: offsets}
         return postprocess({**prediction_dict, **averages}, true_image_shapes, **params)

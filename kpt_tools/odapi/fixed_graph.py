@@ -86,7 +86,7 @@ def save(model: Any, network: NetworkInput, folder: Path) -> None:
 
     def call(image: Any) -> dict[str, Any]:
         images, true_shapes = model.preprocess(image)
-        found = model.postprocess(sparse_detection.predict(model, images), true_shapes)
+        found = sparse_detection.detect(model, images, true_shapes)
         found["detection_classes"] = tf.cast(found["detection_classes"], tf.float32) + _LABEL_ID_OFFSET
         return {name: tf.cast(found[name], tf.float32) for name in _OUTPUTS if name in found}
 

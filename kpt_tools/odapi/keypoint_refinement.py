@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kpt_tools.odapi.offset_average import WINDOW, averaged
+from kpt_tools.odapi.offset_average import WINDOW, averaged, averaged_at
 
 
 def refine_keypoints(model: Any) -> None:
@@ -23,7 +23,7 @@ def refine_keypoints(model: Any) -> None:
     Args:
         model: the detection model of the OD API, which is changed.
     """
-    heads = _refined_heads(model)
+    heads = refined_heads(model)
     if not heads:
         return
     postprocess = model.postprocess
@@ -38,8 +38,8 @@ def refine_keypoints(model: Any) -> None:
     model.postprocess = with_refined
 
 
-def _refined_heads(model: Any) -> dict[str, str]:
-    """The heatmap's head by the offsets' head."""
+def refined_heads(model: Any) -> dict[str, str]:
+    """The heatmap's head by the head of the offsets that are refined."""
     from object_detection.meta_architectures import center_net_meta_arch as arch
 
     return {
@@ -62,6 +62,22 @@ def refined(offsets: Any, heatmap: Any) -> Any:
     return (averaged(offsets) + peak_offsets(heatmap)) / 2
 
 
+def refined_at(around: Any, inside: Any, heatmap: Any, rows: Any, columns: Any) -> Any:
+    """What `refined` has in some cells of one picture.
+
+    Args:
+        around: [P, 9, 2 K] float32, the offsets in and around each cell, as `offset_average.averaged_at` takes them.
+        inside: [P, 9] bool, which of them are in the map.
+        heatmap: [1, h, w, K] float32, logits; h and w are known.
+        rows: [P] int32.
+        columns: [P] int32.
+
+    Returns:
+        [P, 2 K].
+    """
+    return (averaged_at(around, inside) + peak_offsets_at(heatmap, rows, columns)) / 2
+
+
 def peak_offsets(heatmap: Any) -> Any:
     """Where a peak is in its cell: at the top of the parabola through the cell and its two neighbours on each axis.
 
@@ -81,6 +97,40 @@ def peak_offsets(heatmap: Any) -> Any:
     x = _top(heatmap - columns[:, :, :-2], heatmap - columns[:, :, 2:])
     pairs = tf.stack([y, x], axis=-1)
     return tf.reshape(pairs, tf.concat([tf.shape(heatmap)[:3], [2 * heatmap.shape[-1]]], axis=0))
+
+
+def peak_offsets_at(heatmap: Any, rows: Any, columns: Any) -> Any:
+    """What `peak_offsets` has in some cells of one picture.
+
+    Args:
+        heatmap: [1, h, w, K] float32, logits; h and w are known.
+        rows: [P] int32.
+        columns: [P] int32.
+
+    Returns:
+        [P, 2 K].
+    """
+    import tensorflow as tf
+
+    _, height, width, keypoints = heatmap.shape
+    flat = tf.reshape(heatmap, [height * width, keypoints])
+
+    def at(down: int, right: int) -> Any:
+        row = _reflected(rows + down, height) if down else rows
+        column = _reflected(columns + right, width) if right else columns
+        return tf.gather(flat, row * width + column)
+
+    here = at(0, 0)
+    y, x = (_top(here - at(-down, -right), here - at(down, right)) for down, right in ((1, 0), (0, 1)))
+    return tf.reshape(tf.stack([y, x], axis=-1), [rows.shape[0], 2 * keypoints])
+
+
+def _reflected(places: Any, cells: int) -> Any:
+    """Places one step outside a map, as far inside it."""
+    import tensorflow as tf
+
+    last = cells - 1
+    return last - tf.abs(last - tf.abs(places))
 
 
 def _top(above_last: Any, above_next: Any) -> Any:

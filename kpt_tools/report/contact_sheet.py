@@ -109,7 +109,7 @@ def save_picture(picture: Image.Image, path: Path, *, durable: bool = True) -> P
         raise ConfigError(f"{path}: pictures are written as {', '.join(_FORMATS)}; choose one of these suffixes.")
     options = {"quality": 92, "subsampling": 0} if kind == "JPEG" else {}
     with atomic_open(path, durable=durable) as handle:
-        picture.convert("RGB").save(handle, format=kind, **options)
+        (picture if picture.mode == "RGB" else picture.convert("RGB")).save(handle, format=kind, **options)
     return path
 
 

@@ -107,7 +107,7 @@ class FarImages:
 class Elsewhere:
     """Stands for an engine that others run."""
 
-    batch_size = 1
+    batch_size = calls = 1
 
     def __init__(self, metadata: ModelMetadata) -> None:
         """Take what is known of the model."""

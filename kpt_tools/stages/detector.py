@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +19,9 @@ from kpt_tools.entities import ModelMetadata, Prediction
 from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.inference.ahead import ahead
 from kpt_tools.inference.decode import decode
-from kpt_tools.inference.engine import ImageRgb, check_image
+from kpt_tools.inference.engine import ImageRgb, RawDetections, check_image
 from kpt_tools.inference.images import decode_picture
+from kpt_tools.inference.side_by_side import SideBySide
 from kpt_tools.inference.sources import SourceImage, Sources
 from kpt_tools.inference.tracking import ObjectTracker
 from kpt_tools.inference.video import DEFAULT_FPS
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 ImageInput: TypeAlias = Union[str, "os.PathLike[str]", ImageRgb, "Image.Image"]
 """A file, folder, glob pattern, video, http(s) address or "camera:0"; an array [H, W, 3] uint8, red first; a picture of
 Pillow, which is turned upright as its EXIF orientation says."""
+
+_Batch: TypeAlias = list[tuple[SourceImage, ImageRgb]]
 
 OnError = Callable[[str, DataError], None]
 """Told the name of a picture that cannot be read, and why."""
@@ -159,7 +163,9 @@ class Detector:
         with ThreadPoolExecutor(workers) as pool, contextlib.ExitStack() as stack:
             loaded = ahead(_pictures(images), lambda image: image.load(), pool, workers + size)
             stack.enter_context(contextlib.closing(loaded))
-            batch: list[tuple[SourceImage, ImageRgb]] = []
+            side_by_side: SideBySide[_Batch, list[RawDetections]] = SideBySide(self._engine.calls)
+            stack.enter_context(contextlib.closing(side_by_side))
+            batch: _Batch = []
             for image, future in loaded:
                 try:
                     batch.append((image, future.result()))
@@ -167,13 +173,23 @@ class Detector:
                     if on_error is None:
                         raise
                     on_error(image.name, exc)
-                if len(batch) == size or (batch and image.video is not None and image.video.live):
-                    yield from self._detect(batch, tracker)
+                live = image.video is not None and image.video.live
+                if len(batch) == size or (batch and live):
+                    for found in side_by_side.start(batch, self._detected):
+                        yield from self._predictions(*found, tracker)
                     batch = []
-            yield from self._detect(batch, tracker)
+                if live:  # nobody wants to wait for the pictures that follow
+                    for found in side_by_side.finish():
+                        yield from self._predictions(*found, tracker)
+            for found in itertools.chain(side_by_side.start(batch, self._detected), side_by_side.finish()):
+                yield from self._predictions(*found, tracker)
 
-    def _detect(self, batch: list[tuple[SourceImage, ImageRgb]], tracker: ObjectTracker | None) -> Iterator[Prediction]:
-        raws = self._engine.detect_batch([rgb for _, rgb in batch])
+    def _detected(self, batch: _Batch) -> list[RawDetections]:
+        return self._engine.detect_batch([rgb for _, rgb in batch])
+
+    def _predictions(
+        self, batch: _Batch, raws: list[RawDetections], tracker: ObjectTracker | None
+    ) -> Iterator[Prediction]:
         for (image, rgb), raw in zip(batch, raws, strict=True):
             prediction, _ = decode(
                 raw,

@@ -59,6 +59,11 @@ class HeatmapDetector:
         """One picture at a time."""
         return 1
 
+    @property
+    def calls(self) -> int:
+        """One, too."""
+        return 1
+
     def detect(self, image: ImageRgb) -> RawDetections:
         """One object in a picture; see `kpt_tools.inference.engine.Engine.detect`."""
         return self._raw([self._whole(image)], image)

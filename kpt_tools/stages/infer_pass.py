@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from kpt_tools.config.infer import InferConfig
 from kpt_tools.entities import Finding, Prediction, Report
@@ -18,6 +17,7 @@ from kpt_tools.errors import ConfigError, DataError, EngineError
 from kpt_tools.inference.ahead import ahead
 from kpt_tools.inference.decode import decode
 from kpt_tools.inference.engine import Engine, ImageRgb, RawDetections
+from kpt_tools.inference.side_by_side import SideBySide
 from kpt_tools.inference.sinks import CocoSink, CsvSink, coco_results, csv_table, json_row, prediction_of, rounded
 from kpt_tools.inference.sources import SourceImage, Sources
 from kpt_tools.inference.tracking import ObjectTracker
@@ -56,6 +56,9 @@ class _Found:
     prediction: Prediction
     findings: tuple[Finding, ...]
     drawn: Future[Drawn] | None
+
+
+_Batch: TypeAlias = list[tuple[_Entry, ImageRgb]]
 
 
 class Outputs:
@@ -135,8 +138,8 @@ class Outputs:
 class Pass:
     """Goes through all pictures once.
 
-    Pictures are read and decoded by threads ahead of the engine, and drawn by them behind it; at any time only some
-    pictures are in memory, however many there are.
+    Pictures are read and decoded by threads ahead of the engine, and drawn by them behind it; an engine that takes
+    several at once is given as many. At any time only some pictures are in memory, however many there are.
     """
 
     def __init__(
@@ -159,11 +162,17 @@ class Pass:
         self.tracker = ObjectTracker(config.min_score) if config.track else None
         self.workers = config.workers or available_cores()
         self.batch = 1 if sources.live else config.batch_size or engine.batch_size
-        self.seconds, self.detected = 0.0, 0
-        self._waiting: list[tuple[_Entry, ImageRgb]] = []
+        self.detected = 0
+        self._side_by_side: SideBySide[_Batch, list[RawDetections]] = SideBySide(engine.calls)
+        self._waiting: _Batch = []
         self._found: deque[_Found] = deque()
         self._detect: DetectNamed | None = None
         self._on_event: OnEvent = lambda event: None
+
+    @property
+    def seconds(self) -> float:
+        """For how long the engine was busy."""
+        return self._side_by_side.seconds
 
     def run(
         self, done: int, on_event: OnEvent, detect: DetectNamed | None = None, stop: Callable[[], bool] = lambda: False
@@ -187,6 +196,7 @@ class Pass:
         with ThreadPoolExecutor(self.workers) as self._pool, contextlib.ExitStack() as stack:
             stream = ahead(self._entries(done, stop), _load, self._pool, window)
             stack.enter_context(contextlib.closing(stream))
+            stack.enter_context(contextlib.closing(self._side_by_side))
             try:
                 for entry, loaded in stream:
                     if entry.again:
@@ -251,7 +261,7 @@ class Pass:
         assert rgb is not None, "loaded, since nobody has looked at it yet"
         self._waiting.append((entry, rgb))
         if len(self._waiting) >= self.batch:
-            self._detect_waiting()
+            self._begin()
 
     def _lost(self, entry: _Entry, message: str) -> None:
         name = entry.image.name
@@ -260,17 +270,20 @@ class Pass:
         self.journal.append(self.outputs.row_of_lost(entry.image, entry.number, message))
         self._tell(entry.number)
 
-    def _detect_waiting(self) -> None:
+    def _begin(self) -> None:
         waiting, self._waiting = self._waiting, []
-        images = [rgb for _, rgb in waiting]
-        begin = time.perf_counter()
+        for batch, raws in self._side_by_side.start(waiting, self._detected):
+            self._take_detected(batch, raws)
+
+    def _detected(self, batch: _Batch) -> list[RawDetections]:
+        """What is found in pictures; may run in another thread."""
         if self._detect is None:
-            raws = self.engine.detect_batch(images)
-        else:
-            raws = [self._detect(rgb, entry.image.name) for entry, rgb in waiting]
-        self.seconds += time.perf_counter() - begin
+            return self.engine.detect_batch([rgb for _, rgb in batch])
+        return [self._detect(rgb, entry.image.name) for entry, rgb in batch]
+
+    def _take_detected(self, batch: _Batch, raws: list[RawDetections]) -> None:
         self.detected += len(raws)
-        for (entry, rgb), raw in zip(waiting, raws, strict=True):
+        for (entry, rgb), raw in zip(batch, raws, strict=True):
             self._finish(entry, rgb, raw)
 
     def _finish(self, entry: _Entry, rgb: ImageRgb, raw: RawDetections) -> None:
@@ -298,7 +311,9 @@ class Pass:
     def _flush(self) -> None:
         """Bring everything that is on its way to its end."""
         if self._waiting:
-            self._detect_waiting()
+            self._begin()
+        for batch, raws in self._side_by_side.finish():
+            self._take_detected(batch, raws)
         self._write_found()
 
     def _write_found(self) -> None:

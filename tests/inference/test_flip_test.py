@@ -84,7 +84,7 @@ def test_nothing_found(first: int, second: int) -> None:
 class Biased:
     """Finds the bright pixel, always 4 pixels too far to the right."""
 
-    batch_size = 2
+    batch_size, calls = 2, 3
     metadata = METADATA
 
     def detect(self, image: ImageRgb) -> RawDetections:
@@ -109,7 +109,7 @@ def test_an_error_to_one_side_is_gone() -> None:
     np.testing.assert_allclose(found[0]["detection_keypoints"][0], [[20.5 / 80, 30.5 / 100]] * 3, rtol=1e-5)
     np.testing.assert_allclose(found[1]["detection_keypoints"][0], [[40.5 / 60, 70.5 / 120]] * 3, rtol=1e-5)
     np.testing.assert_allclose(engine.detect(pictures[0])["detection_scores"], [0.8])
-    assert engine.batch_size == 2
+    assert (engine.batch_size, engine.calls) == (2, 3)
     assert engine.metadata is METADATA
 
 

@@ -17,7 +17,7 @@ INPUT_HW = (96, 128)
 class Brightest:
     """An engine whose one object is at the brightest pixel, with a box over the whole picture that it is given."""
 
-    batch_size = 4
+    batch_size, calls = 4, 3
 
     def __init__(self, input_hw: tuple[int, int] = INPUT_HW) -> None:
         patch = LabelMapItem(1, "patch", (KeypointLabel(0, "top", "top"),))
@@ -76,7 +76,7 @@ def test_only_a_rectangle_needs_it() -> None:
     assert fitted(square) is square
     engine = fitted(Brightest())
     assert isinstance(engine, PaddedEngine)
-    assert engine.batch_size == 4
+    assert (engine.batch_size, engine.calls) == (4, 3)
     assert engine.metadata.input_hw == INPUT_HW
 
 

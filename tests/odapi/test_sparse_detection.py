@@ -64,14 +64,14 @@ def test_detections_are_the_same(tmp_path: Path, options: dict[str, Any], sparse
 
     model = built(tmp_path, **options)
     images = tf.constant(np.random.default_rng(1).normal(size=(1, SIDE, SIDE, 3)), tf.float32)
-    maps, whole = sparse_detection.predict(model, images), model.predict(images, None)
+    maps, whole = sparse_detection.maps(model, images), model.predict(images, None)
     assert maps.keys() == model.prediction_head_dict.keys()
     there = {name: np.mean(np.any(stage.numpy() != 0, axis=-1)) for name, (stage,) in maps.items()}
     assert {name for name, share in there.items() if share < 0.25} == sparse
     assert all(share > 0.99 for name, share in there.items() if name not in sparse)
 
     shapes = tf.constant([[SIDE, SIDE, 3]])
-    found, expected = model.postprocess(maps, shapes), model.postprocess(whole, shapes)
+    found, expected = sparse_detection.detect(model, images, shapes), model.postprocess(whole, shapes)
     assert (expected["detection_scores"].numpy() > 0.3).sum() > 3
     assert found.keys() == expected.keys()
     for name, value in expected.items():

@@ -192,7 +192,7 @@ def test_run_of_a_training_is_not_overwritten(images: Path, tmp_path: Path, engi
 class WrongEngine:
     """Speaks of a class that its metadata does not have."""
 
-    batch_size = 1
+    batch_size = calls = 1
 
     def __init__(self, inner: Engine) -> None:
         self.metadata, self.inner = inner.metadata, inner
