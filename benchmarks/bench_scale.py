@@ -28,10 +28,11 @@ from kpt_tools.fsio import write_json_rows
 from kpt_tools.pipeline.label_map import label_map_of
 from kpt_tools.records.image_file import look_at_image
 from kpt_tools.records.image_lookup import ImageFolder
-from kpt_tools.records.prepare import PreparePolicy, prepared_samples
+from kpt_tools.records.object_store import Database
+from kpt_tools.records.prepare import Looking, PreparePolicy, prepared_samples
 from kpt_tools.records.shard_jobs import ShardJob
 from kpt_tools.records.shards import mixed_order
-from kpt_tools.records.store import Database, StoredDataset, StoredSamples, stored
+from kpt_tools.records.store import StoredDataset, StoredSamples, stored
 from kpt_tools.stages.beam_shards import write_shard_of
 
 WANTED = 10_000_000
@@ -45,7 +46,8 @@ def prepare(work: Path, max_side: int | None = None) -> tuple[StoredSamples, Any
     database = Database()
     dataset, _ = stream_coco(work / "annotations.json", database.add)
     policy = PreparePolicy(mapper=known, max_side=max_side)
-    found = prepared_samples(StoredDataset(database, dataset), ImageFolder(work / "images"), policy)
+    looking = Looking(dataset.images, ImageFolder(work / "images"), policy)
+    found = prepared_samples(StoredDataset(database, dataset), looking, policy)
     samples = stored(database, dataset.images, work / "images", (sample for sample, _ in found), max_side)
     return samples, label_map_of(dataset.categories)
 

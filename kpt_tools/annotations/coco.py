@@ -22,6 +22,7 @@ MAX_SIDE_PX = 10_000_000
 """No picture is larger; a number beyond is a mistake."""
 Keep = Callable[[Instance], int | None]
 """Takes an instance, unless it has one of the same id already: then it returns the image id of that one."""
+OnImages = Callable[[Sequence[ImageRecord]], None]
 _ROOT_LISTS = ("images", "categories", "annotations")
 
 
@@ -37,19 +38,22 @@ def read_coco(path: Path) -> tuple[Dataset, Report]:
     return replace(dataset, instances=table.instances()), report
 
 
-def stream_coco(path: Path, keep: Keep, on_chunk: OnChunk = nobody) -> tuple[Dataset, Report]:
+def stream_coco(
+    path: Path, keep: Keep, on_chunk: OnChunk = nobody, on_images: OnImages = lambda images: None
+) -> tuple[Dataset, Report]:
     """`read_coco` with the instances handed over one by one, instead of in the `Dataset`, which has none.
 
     Args:
         path: the JSON file.
         keep: takes an instance, unless it has one of that id, whose image id it returns then.
         on_chunk: called for each mebibyte read.
+        on_images: called with all images of the `Dataset` before the first instance is handed over.
 
     Raises:
         ConfigError: there is no such file, or it cannot be read.
         DataError: it is not JSON, or not COCO.
     """
-    return _parse(read_rows(path, _ROOT_LISTS, what="COCO JSON", on_chunk=on_chunk), str(path), keep)
+    return _parse(read_rows(path, _ROOT_LISTS, what="COCO JSON", on_chunk=on_chunk), str(path), keep, on_images)
 
 
 def parse_coco(raw: object, source: str) -> tuple[Dataset, Report]:
@@ -84,15 +88,17 @@ class _Table:
         return tuple(self._by_id.values())
 
 
-def _parse(raw: object, source: str, keep: Keep) -> tuple[Dataset, Report]:
+def _parse(raw: object, source: str, keep: Keep, on_images: OnImages = lambda images: None) -> tuple[Dataset, Report]:
     root = root_lists(raw, source)
     name = PurePath(source).name
     report = Report()
-    images = _parse_images(root["images"], name, report)
+    image_by_id = _parse_images(root["images"], name, report)
+    images = tuple(image_by_id.values())
+    on_images(images)
     found = parse_categories(list(root["categories"]), root["annotations"], name, report)
-    used = _parse_objects(root["annotations"], images, found.by_id, name, report, keep)
+    used = _parse_objects(root["annotations"], image_by_id, found.by_id, name, report, keep)
     _note_unused(found.categories, used, name, report)
-    return Dataset(tuple(images.values()), found.categories, (), source), report
+    return Dataset(images, found.categories, (), source), report
 
 
 def root_lists(raw: object, source: str) -> dict[str, Any]:

@@ -16,8 +16,10 @@ from kpt_tools.errors import ConfigError, DataError
 from kpt_tools.fsio import read_json
 
 _CHUNK = 1 << 20
+_WHOLE = 16 << 20
+"""A file up to this many bytes is read at once, which is faster."""
 _SMALL = 64 << 20
-"""A file up to this many bytes that cannot be streamed is read whole, for the exact reason."""
+"""A file up to this many bytes that cannot be streamed is read at once, too, for the exact reason."""
 _SPACE = " \t\n\r"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -52,9 +54,9 @@ class FileList(Iterable[Any]):
 
 
 def read_rows(path: Path, wanted: Collection[str], *, what: str, on_chunk: OnChunk = nobody) -> object:
-    """The JSON of a file; of an object only the wanted keys, and their lists as `FileList`.
+    """The JSON of a file; of an object only the wanted keys, and the lists of a large one as `FileList`.
 
-    The whole file is read once, to see that it is JSON.
+    A large file is read once, to see that it is JSON.
 
     Args:
         path: the file.
@@ -67,6 +69,9 @@ def read_rows(path: Path, wanted: Collection[str], *, what: str, on_chunk: OnChu
         DataError: it is not JSON in UTF-8, or it is large and no object.
     """
     try:
+        if path.stat().st_size <= _WHOLE:
+            raw = read_json(path, what=what)
+            return {key: raw[key] for key in raw if key in wanted} if isinstance(raw, dict) else raw
         return _index(path, wanted, on_chunk)
     except FileNotFoundError as exc:
         raise ConfigError(f"{path}: no such file; expected a {what}. Check the path.") from exc

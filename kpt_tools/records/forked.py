@@ -9,7 +9,8 @@ import contextlib
 import os
 import pickle
 import signal
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,8 @@ R = TypeVar("R")
 
 _THREADS = Path("/proc/self/task")
 _VALUE, _END, _ERROR = range(3)
+_PIPE_BYTES = 1 << 20
+"""What a copy may be ahead of who takes its results: the most that Linux gives everyone."""
 
 
 def can_fork() -> bool:
@@ -48,6 +51,7 @@ class Forked(Generic[T]):
         self._what = what
         parent = os.getpid()
         pipe, write = os.pipe()
+        _enlarge(write)
         self._pid = os.fork()
         if self._pid:
             os.close(write)
@@ -113,10 +117,35 @@ def _send(handle: IO[bytes], work: Iterable[T], parent: int) -> None:
     pickle.dump(last, handle)
 
 
+def _enlarge(pipe: int) -> None:
+    """Let a pipe hold more than the usual 64 KiB, where the system can and this user may."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # the pipes of a user may have reached what they may hold together
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
+class Copies(Iterator[T]):
+    """What copies of this process find; they work from the start, also before the first item is asked for."""
+
+    def __init__(self, found: Iterator[T], copies: contextlib.ExitStack) -> None:
+        """Take what they find, and what ends them."""
+        self._found, self._copies = found, copies
+
+    def __next__(self) -> T:
+        """The next item."""
+        return next(self._found)
+
+    def close(self) -> None:
+        """End the copies."""
+        self._copies.close()
+
+
 def map_in_copies(
     function: Callable[[T], R], items: Sequence[T], *, copies: int, what: str, progress: Progress, chunk: int = 64
-) -> Generator[R]:
-    """Yield ``function(item)`` for each item, in order, while copies of this process work ahead.
+) -> Copies[R]:
+    """``function(item)`` for each item, in order, while copies of this process work ahead; they begin at once.
 
     Args:
         function: any.
@@ -126,14 +155,19 @@ def map_in_copies(
         progress: told of every item.
         chunk: number of items whose results are sent together.
     """
-    with contextlib.ExitStack() as stack:
-        results = [
-            iter(stack.enter_context(Forked(_chunks(function, items, first * chunk, copies * chunk, chunk), what)))
-            for first in range(copies)
-        ]
-        found = chain.from_iterable(next(results[turn % copies]) for turn in range(-(-len(items) // chunk)))
-        for _ in progress(range(len(items)), what):
-            yield next(found)
+    stack = contextlib.ExitStack()
+    results = [
+        iter(stack.enter_context(Forked(_chunks(function, items, first * chunk, copies * chunk, chunk), what)))
+        for first in range(copies)
+    ]
+    found = chain.from_iterable(next(results[turn % copies]) for turn in range(-(-len(items) // chunk)))
+
+    def told() -> Iterator[R]:
+        with stack:
+            for _ in progress(range(len(items)), what):
+                yield next(found)
+
+    return Copies(told(), stack)
 
 
 def _chunks(function: Callable[[T], R], items: Sequence[T], first: int, step: int, length: int) -> Iterator[list[R]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from kpt_tools.annotations.geometry import BoxPolicy, find_apart, fit_instance
 from kpt_tools.annotations.orientation import upright_instance
 from kpt_tools.annotations.scaling import scaled_instance
 from kpt_tools.entities import Category, Finding, ImageRecord, Instance
-from kpt_tools.records.forked import can_fork, map_in_copies
+from kpt_tools.records.forked import Copies, can_fork, map_in_copies
 from kpt_tools.records.image_bytes import ReadBytes
 from kpt_tools.records.image_file import (
     LoadedImage,
@@ -125,6 +126,38 @@ class Job:
     path: Path | None
 
 
+class Looking:
+    """The files of images, found and being looked at; what is needed before their objects can be fitted."""
+
+    def __init__(
+        self, images: Sequence[ImageRecord], folder: ImageFolder, policy: PreparePolicy, progress: Progress = silent
+    ) -> None:
+        """Find the files, and begin to look at them if another process does that.
+
+        Args:
+            images: all of a data set, in file order.
+            folder: their folder.
+            policy: how they are looked at.
+            progress: told of every image.
+        """
+        self.root = folder.root
+        self.files, self.told = _files_of(images, folder)
+        self.shared = _shared_files(images, self.files, self.told)
+        self.places = _places_to_look_at(self.files)
+        files, places, root = self.files, self.places, self.root
+
+        def job_at(index: int) -> Job:
+            image, file = images[places[index]], files[places[index]]
+            return Job(image.file_name, (image.width, image.height), None if file is None else root / file)
+
+        self.looked = _looked_at(MadeWhenAsked(len(places), job_at), policy, progress)
+
+    def close(self) -> None:
+        """Stop looking."""
+        if isinstance(self.looked, Copies):
+            self.looked.close()
+
+
 def prepare_dataset(
     dataset: Annotated, folder: ImageFolder, policy: PreparePolicy, progress: Progress = silent
 ) -> tuple[list[Sample], list[Finding]]:
@@ -134,37 +167,29 @@ def prepare_dataset(
         The usable samples in file order, and all findings.
     """
     samples, findings = [], []
-    for sample, found in prepared_samples(dataset, folder, policy, progress):
-        findings.extend(found)
-        if sample is not None:
-            samples.append(sample)
+    with contextlib.closing(Looking(dataset.images, folder, policy, progress)) as looking:
+        for sample, found in prepared_samples(dataset, looking, policy):
+            findings.extend(found)
+            if sample is not None:
+                samples.append(sample)
     return samples, findings
 
 
 def prepared_samples(
-    dataset: Annotated, folder: ImageFolder, policy: PreparePolicy, progress: Progress = silent
+    dataset: Annotated, looking: Looking, policy: PreparePolicy
 ) -> Iterator[tuple[Sample | None, list[Finding]]]:
     """`prepare_dataset`, one image after the other: the sample if it is usable, and what was found.
 
     What is found about several images at once comes first, with no sample.
     """
-    files, told = _files_of(dataset.images, folder)
-    shared = _shared_files(dataset.images, files, told)
-    yield None, shared
-    places = _places_to_look_at(files)
-
-    def job_at(index: int) -> Job:
-        image, file = dataset.images[places[index]], files[places[index]]
-        return Job(image.file_name, (image.width, image.height), None if file is None else folder.root / file)
-
-    looked = _looked_at(MadeWhenAsked(len(places), job_at), policy, progress)
-    for place, loaded in zip(places, looked, strict=True):
-        image, name = dataset.images[place], files[place]
-        found = [*told.pop(place, ()), *loaded.findings]
+    yield None, looking.shared
+    for place, loaded in zip(looking.places, looking.looked, strict=True):
+        image, name = dataset.images[place], looking.files[place]
+        found = [*looking.told.pop(place, ()), *loaded.findings]
         sample = None
         if name is not None and loaded.usable:
-            instances = dataset.instances_of_image[image.id]
-            sample = fit_sample(image, instances, loaded, (folder.root, name), dataset.category_by_id, policy, found)
+            instances, file = dataset.instances_of_image[image.id], (looking.root, name)
+            sample = fit_sample(image, instances, loaded, file, dataset.category_by_id, policy, found)
         yield sample, found
 
 

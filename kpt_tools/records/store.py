@@ -1,44 +1,35 @@
-"""Objects and samples of a data set in a temporary database on disk, so that memory does not grow with them.
-
-The database is SQLite's own temporary one: in a file without a name, in the folder that ``SQLITE_TMPDIR`` or
-``TMPDIR`` names (else ``/var/tmp``), as soon as it is larger than its cache.
-"""
+"""Samples of a data set whose objects are in an `ObjectStore`, so that memory does not grow with them."""
 
 from __future__ import annotations
 
-import marshal
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import overload
 
 from kpt_tools.entities import Category, Dataset, ImageRecord, Instance
+from kpt_tools.records.object_store import ObjectStore, unpacked
 from kpt_tools.records.parallel import MadeWhenAsked
 from kpt_tools.records.prepare import Sample
 
-if TYPE_CHECKING:
-    import sqlite3
-
-_CACHE_KIB = 16 * 1024
-_MOST_INTEGER = 2**63
 _Packed = tuple[tuple[int, str, int, int, str], str, int, int, int, bool, int, bytes]
 """Fields of the source; name and size as stored, size of the file, whether reduced, `plain_mtime_ns`; objects."""
 
 
 class StoredDataset:
-    """Images and classes in memory, objects on disk; `records.prepare` takes it like a `Dataset`.
+    """Images and classes in memory, objects in a store; `records.prepare` takes it like a `Dataset`.
 
     Attributes:
         images: all images, in file order.
         categories: all classes.
     """
 
-    def __init__(self, database: Database, dataset: Dataset) -> None:
-        """Take a data set whose objects have been handed to ``database.add``."""
+    def __init__(self, store: ObjectStore, dataset: Dataset) -> None:
+        """Take a data set whose objects have been handed to ``store.add``."""
         self.images, self.categories = dataset.images, dataset.categories
-        self._database = database
+        self._store = store
 
     @cached_property
     def category_by_id(self) -> Mapping[int, Category]:
@@ -48,69 +39,15 @@ class StoredDataset:
     @cached_property
     def instances_of_image(self) -> Mapping[int, tuple[Instance, ...]]:
         """Objects by image id, in file order; read when asked for."""
-        return _ByImage(self._database, self.images)
-
-
-class Database:
-    """What is stored; one thread at a time may use it."""
-
-    def __init__(self) -> None:
-        """Make an empty one."""
-        import sqlite3
-
-        self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        for pragma in (f"cache_size = -{_CACHE_KIB}", "journal_mode = OFF", "synchronous = OFF", "temp_store = FILE"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.execute("CREATE TABLE objects (id UNIQUE, image, data BLOB)")
-        self._connection.execute("CREATE TABLE samples (place INTEGER PRIMARY KEY, data BLOB)")
-        self._connection.execute("BEGIN")
-        self.num_objects = self.sample_bytes = 0
-        self._indexed = False
-
-    def close(self) -> None:
-        """Remove it from the disk."""
-        self._connection.close()
-
-    def add(self, instance: Instance) -> int | None:
-        """Keep an object, unless there is one of its id: then the image id of that one is returned."""
-        data = marshal.dumps(_plain(instance))
-        key = _key(instance.id)
-        rows = self._run("INSERT OR IGNORE INTO objects VALUES (?, ?, ?)", key, _key(instance.image_id), data)
-        if rows.rowcount == 1:
-            self.num_objects += 1
-            return None
-        ((known,),) = self._run("SELECT image FROM objects WHERE id = ?", key)
-        return int(known)
-
-    def objects_of(self, image_id: int) -> tuple[Instance, ...]:
-        """The objects of an image, in the order of `add`."""
-        if not self._indexed:
-            self._run("CREATE INDEX by_image ON objects (image)")
-            self._indexed = True
-        rows = self._run("SELECT data FROM objects WHERE image = ? ORDER BY rowid", _key(image_id))
-        return tuple([Instance(*marshal.loads(data)) for (data,) in rows])
-
-    def put_instances(self, place: int, instances: Sequence[Instance]) -> None:
-        """Keep the objects of a sample."""
-        data = marshal.dumps([_plain(each) for each in instances])
-        self._run("INSERT INTO samples VALUES (?, ?)", place, data)
-        self.sample_bytes += len(data)
-
-    def packed_instances_at(self, place: int) -> bytes:
-        """The objects of a sample that were kept, for `_instances`."""
-        ((data,),) = self._run("SELECT data FROM samples WHERE place = ?", place)
-        return bytes(data)
-
-    def _run(self, statement: str, *values: object) -> sqlite3.Cursor:
-        return self._connection.execute(statement, values)
+        return _ByImage(self._store, self.images)
 
 
 class _ByImage(Mapping[int, tuple[Instance, ...]]):
-    def __init__(self, database: Database, images: Sequence[ImageRecord]) -> None:
-        self._database, self._images = database, images
+    def __init__(self, store: ObjectStore, images: Sequence[ImageRecord]) -> None:
+        self._store, self._images = store, images
 
     def __getitem__(self, image_id: int) -> tuple[Instance, ...]:
-        return self._database.objects_of(image_id)
+        return self._store.objects_of(image_id)
 
     def __iter__(self) -> Iterator[int]:
         return (image.id for image in self._images)
@@ -122,15 +59,15 @@ class _ByImage(Mapping[int, tuple[Instance, ...]]):
 class _Table:
     """What is kept of each sample in memory: some numbers, and its name where it is not that of the JSON."""
 
-    def __init__(self, database: Database, images: Sequence[ImageRecord], root: Path, max_side: int | None) -> None:
-        self.database, self.images, self.root, self.max_side = database, images, root, max_side
+    def __init__(self, store: ObjectStore, images: Sequence[ImageRecord], root: Path, max_side: int | None) -> None:
+        self.store, self.images, self.root, self.max_side = store, images, root, max_side
         self.source, self.num_bytes, self.names = array("Q"), array("Q"), dict[int, str]()
         self.width, self.height, self.reduced = array("L"), array("L"), bytearray()
         self.plain_mtime_ns = array("q")
 
     def add(self, source: int, sample: Sample) -> int:
         place = len(self.source)
-        self.database.put_instances(place, sample.instances)
+        self.store.put_instances(place, sample.instances)
         self.source.append(source)
         self.num_bytes.append(sample.num_bytes)
         self.width.append(sample.image.width)
@@ -148,7 +85,7 @@ class _Table:
         image, num_bytes, reduced = self.images[self.source[place]], self.num_bytes[place], bool(self.reduced[place])
         name, width, height = self.name(place), self.width[place], self.height[place]
         source = (image.id, image.file_name, image.width, image.height, image.source_path)
-        objects = self.database.packed_instances_at(place)
+        objects = self.store.packed_instances_at(place)
         return source, name, width, height, num_bytes, reduced, self.plain_mtime_ns[place], objects
 
     def name(self, place: int) -> str:
@@ -157,7 +94,7 @@ class _Table:
 
 @dataclass(frozen=True)
 class StoredSamples(Sequence[Sample]):
-    """Some samples of a database, read when asked for.
+    """Some samples of a store, read when asked for.
 
     Attributes:
         table: where they are.
@@ -185,7 +122,7 @@ class StoredSamples(Sequence[Sample]):
         return _unpacked(table.packed(self.places[index]), table.root, table.max_side, self.class_ids)
 
     def apart(self) -> Sequence[Sample]:
-        """The same samples without their database, quick to send to another process; each is made when asked for."""
+        """The same samples without their store, quick to send to another process; each is made when asked for."""
         packed = tuple(map(self.table.packed, self.places))
         return MadeWhenAsked(
             len(packed), partial(_unpacked_of, packed, self.table.root, self.table.max_side, self.class_ids)
@@ -201,13 +138,13 @@ class StoredSamples(Sequence[Sample]):
 
     @property
     def objects_bytes(self) -> int:
-        """About how many bytes their objects take in the database, at most."""
-        return self.table.database.sample_bytes
+        """About how many bytes their objects take in the store, at most."""
+        return self.table.store.sample_bytes
 
     def instances(self) -> Iterator[Instance]:
         """The objects of all, in order."""
         for place in self.places:
-            yield from _instances(self.table.database.packed_instances_at(place), self.class_ids)
+            yield from _instances(self.table.store.packed_instances_at(place), self.class_ids)
 
     def stored_images(self) -> Iterator[ImageRecord]:
         """The image of each as it is stored."""
@@ -241,7 +178,7 @@ class StoredSamples(Sequence[Sample]):
 
 
 def stored(
-    database: Database,
+    store: ObjectStore,
     images: Sequence[ImageRecord],
     root: Path,
     samples: Iterable[Sample | None],
@@ -250,13 +187,13 @@ def stored(
     """Keep samples as they come; None is passed over.
 
     Args:
-        database: where to.
+        store: where to.
         images: those of the samples, and perhaps others, in the same order.
         root: folder of the image files.
         samples: the samples.
         max_side: that of all samples.
     """
-    table = _Table(database, images, root, max_side)
+    table = _Table(store, images, root, max_side)
     places, source = array("Q"), 0
     for sample in samples:
         if sample is not None:
@@ -266,26 +203,8 @@ def stored(
     return StoredSamples(table, places)
 
 
-def _key(number: int) -> int | str:
-    """Ids may be any whole numbers; those that SQLite cannot hold are stored as text."""
-    return number if -_MOST_INTEGER <= number < _MOST_INTEGER else str(number)
-
-
-def _plain(instance: Instance) -> Any:
-    return (
-        instance.id,
-        instance.image_id,
-        instance.category_id,
-        instance.box_xywh_px,
-        instance.area_px,
-        instance.keypoints_xyv,
-        instance.iscrowd,
-        instance.segmentation,
-    )
-
-
 def _instances(data: bytes, class_ids: Mapping[int, int] | None) -> tuple[Instance, ...]:
-    instances = tuple([Instance(*row) for row in marshal.loads(data)])
+    instances = tuple(unpacked(data))
     if class_ids is None:
         return instances
     return tuple([replace(each, category_id=class_ids[each.category_id]) for each in instances])

@@ -17,16 +17,18 @@ from kpt_tools.annotations.split import split_images
 from kpt_tools.config.beam import HERE, BeamConfig
 from kpt_tools.config.make_tfrecord import MakeTfrecordConfig
 from kpt_tools.config.records_manifest import SplitRecords
-from kpt_tools.entities import Category, Finding, LabelMap, Report
+from kpt_tools.entities import Category, Finding, ImageRecord, LabelMap, Report
 from kpt_tools.errors import DataError
 from kpt_tools.fsio import sha256_of
 from kpt_tools.machine import available_cores
 from kpt_tools.pipeline.label_map import label_map_of
+from kpt_tools.records.forked import can_fork
 from kpt_tools.records.image_file import Verify
+from kpt_tools.records.object_store import object_store
 from kpt_tools.records.parallel import Mapper
-from kpt_tools.records.prepare import PreparePolicy, Sample, prepared_samples
+from kpt_tools.records.prepare import Looking, PreparePolicy, Sample, prepared_samples
 from kpt_tools.records.progress import Progress, chunk_progress, silent
-from kpt_tools.records.store import Database, StoredDataset, StoredSamples, stored
+from kpt_tools.records.store import StoredDataset, StoredSamples, stored
 from kpt_tools.stages.beam_places import annotations_of, beam_map, image_folder
 from kpt_tools.stages.records_output import Output, write_output
 
@@ -149,10 +151,6 @@ def _read_source(annotations: Path | None, images: Path, job: _Job) -> _Source:
     config, progress = job.config, job.progress
     path, copy = job.stack.enter_context(annotations_of(annotations, job.beam))
     folder, read = image_folder(images, job.beam)
-    database = job.stack.enter_context(contextlib.closing(Database()))
-    with chunk_progress(copy, progress, passes=2) as on_chunk:
-        dataset, found = stream_coco(copy, database.add, on_chunk)
-    job.report.extend(found.findings)
     policy = PreparePolicy(
         boxes=BoxPolicy(config.boxes_from_keypoints, config.box_padding),
         verify=cast(Verify, config.verify),
@@ -162,15 +160,30 @@ def _read_source(annotations: Path | None, images: Path, job: _Job) -> _Source:
         mapper=job.mapper,
         read=read,
     )
-    prepared = prepared_samples(StoredDataset(database, dataset), folder, policy, progress)
-    samples = stored(database, dataset.images, images, _told(prepared, job.report), config.max_side)
+    store = job.stack.enter_context(contextlib.closing(object_store(copy)))
+    begun: list[Looking] = []
+
+    def look_at(found: Sequence[ImageRecord]) -> Looking:
+        begun.append(job.stack.enter_context(contextlib.closing(Looking(found, folder, policy, progress))))
+        return begun[0]
+
+    def on_images(found: Sequence[ImageRecord]) -> None:
+        if job.mapper is None and can_fork():  # a copy looks while this process reads on
+            look_at(found)
+
+    with chunk_progress(copy, progress, passes=2) as on_chunk:
+        dataset, found = stream_coco(copy, store.add, on_chunk, on_images)
+    job.report.extend(found.findings)
+    looking = begun[0] if begun else look_at(dataset.images)
+    prepared = prepared_samples(StoredDataset(store, dataset), looking, policy)
+    samples = stored(store, dataset.images, images, _told(prepared, job.report), config.max_side)
     if not any(sample.instances for sample in samples):
         raise DataError(
-            f"{path}: none of its {len(dataset.images)} images and {database.num_objects} objects can be used with "
+            f"{path}: none of its {len(dataset.images)} images and {store.num_objects} objects can be used with "
             f"the images in {images}{_worst(job.report)}; expected at least one image with an object. "
             "Nothing was written; kpt-tools check tells more."
         )
-    given = len(dataset.images), database.num_objects
+    given = len(dataset.images), store.num_objects
     return _Source(path, dataset.categories, samples, *given, sha256_of(copy))
 
 

@@ -27,6 +27,11 @@ DOCUMENTS: dict[str, str] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def all_files_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_rows, "_WHOLE", -1)
+
+
 def write(folder: Path, text: str, *, mark: bool = False) -> Path:
     path = folder / "a.json"
     path.write_bytes((b"\xef\xbb\xbf" if mark else b"") + text.encode())
@@ -50,6 +55,15 @@ def test_values_are_those_of_json(
     found = read_rows(path, WANTED, what="x")
     assert repr(plain(found)) == repr(expected)  # NaN is unlike itself
     assert repr(plain(found)) == repr(expected), "lists can be read again"
+
+
+@pytest.mark.parametrize("text", [*DOCUMENTS.values(), "[1]"], ids=[*DOCUMENTS, "no object"])
+def test_small_files_are_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    path = write(tmp_path, text)
+    large = read_rows(path, WANTED, what="x")
+    monkeypatch.setattr(json_rows, "_WHOLE", path.stat().st_size)
+    small = read_rows(path, WANTED, what="x")
+    assert repr(small) == repr(large if isinstance(large, list) else plain(large))
 
 
 BROKEN = ['{"a":1,}', '{"a":[1,2}', "[1,2", '{"a":"x', '{"a" 1}', "{,}", '{"a":1} x', '{"a":nul}', '{"a":[1 2]}',
