@@ -51,7 +51,7 @@ FORMATS = ["pandas>=2", "tables>=3.9"]
 # Models for other engines than TensorFlow. Making ONNX takes tf2onnx (from 1.17 on it accepts today's protobuf) and
 # TensorFlow; OpenVINO models are made of ONNX ones. Running them takes the last package of each line only.
 ONNX = ["tf2onnx>=1.17", "onnx>=1.17", "onnxruntime>=1.20"]
-OPENVINO = ["openvino>=2025.0"]
+OPENVINO = ["openvino>=2025.0", "platformdirs>=4"]
 LITERT = ["ai-edge-litert>=2"]
 EXPORT = [*ONNX, *OPENVINO, *LITERT]
 

@@ -29,6 +29,7 @@ _EXTRA_OF = {
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "openvino": "openvino",
+    "platformdirs": "openvino",
     "ai_edge_litert": "litert",
     "trackers": "video",
     "supervision": "video",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import queue
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from kpt_tools.config.engines import BFLOAT16
 from kpt_tools.errors import EngineError
 from kpt_tools.inference.engine import first_line
 from kpt_tools.inference.fixed_size import Network
+from kpt_tools.inference.openvino_cache import cache_hints
 from kpt_tools.lazy import require
 from kpt_tools.machine import available_cores
 
@@ -38,7 +41,7 @@ def load_openvino(path: Path, precision: str, streams: int = 1) -> Network:
         "INFERENCE_NUM_THREADS": str(available_cores()),
     }
     try:
-        compiled = _core(openvino).compile_model(str(path), "CPU", hints)
+        compiled = _compiled(_core(openvino), path, hints)
         requests = Requests(compiled, streams)
     except Exception as exc:
         raise EngineError(
@@ -55,6 +58,15 @@ def load_openvino(path: Path, precision: str, streams: int = 1) -> Network:
             raise EngineError(f"{path}: OpenVINO failed ({first_line(exc)}).") from exc
 
     return run
+
+
+def _compiled(core: Any, path: Path, hints: Mapping[str, str]) -> Any:
+    """The model, from what an earlier start prepared if possible."""
+    more = cache_hints(path, hints)
+    if more:
+        with contextlib.suppress(RuntimeError):  # a full disk, for example; if it is the model, that is told below
+            return core.compile_model(str(path), "CPU", {**hints, **more})
+    return core.compile_model(str(path), "CPU", hints)
 
 
 class Requests:

@@ -20,6 +20,8 @@ from kpt_tools.odapi import commands, fixed_graph, pipeline_config
 from kpt_tools.odapi.child import run_child
 
 LOG_NAME = "export.log"
+LARGE_MODEL = 128 << 20
+"""In bytes: beyond, a file of half the size matters more than weights that are rounded once."""
 _WEIGHTS = ".bin"
 _NEEDS = {
     ONNX: ("tf2onnx", "onnx", "onnxruntime"),
@@ -85,8 +87,9 @@ class Converter(contextlib.AbstractContextManager["Converter"]):
         Args:
             format: "onnx", "tflite" or "openvino".
             precision: of `kpt_tools.config.engines.PRECISIONS_OF`. "float16": weights are stored in 16 bits, it is
-                computed in float32. "bfloat16": the same file, to be computed in bfloat16. "int8": the network is
-                computed in 8-bit integers, but for the last convolution of each head; what follows stays float32.
+                computed in float32. "bfloat16": to be computed in bfloat16; weights are stored in 16 bits if the
+                model is large, else in 32, so that they are rounded once. "int8": the network is computed in 8-bit
+                integers, but for the last convolution of each head; what follows stays float32.
             out: the folder that gets ``onnx/``, ``tflite/`` or ``openvino/``.
 
         Returns:
@@ -134,8 +137,8 @@ class Converter(contextlib.AbstractContextManager["Converter"]):
     def _openvino(self, precision: str) -> Path:
         source = self._onnx(INT8 if precision == INT8 else FLOAT32)
         out = self._work / f"{precision}.xml"
-        command = commands.openvino_command(source, out, halve_weights=precision in (FLOAT16, BFLOAT16))
-        return self._run(command, out, "OpenVINO")
+        halve = precision == FLOAT16 or (precision == BFLOAT16 and source.stat().st_size > LARGE_MODEL)
+        return self._run(commands.openvino_command(source, out, halve_weights=halve), out, "OpenVINO")
 
     def _graph(self) -> Path:
         """The graph of fixed size that TFLite and ONNX are made of."""

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,24 @@ def test_ctrl_c_after_openvino_models_came_and_went(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (0, "interrupted\n")
+
+
+@pytest.mark.parametrize("damage", [None, lambda data: data[: len(data) // 2], lambda data: b""])
+def test_what_openvino_prepared_is_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[bytes], bytes] | None
+) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *names, **options: tmp_path / "cache")
+    folder, image = export(tmp_path, OPENVINO), np.full((4, 8, 3), 51, np.uint8)
+    first = open_engine(folder, "openvino").detect(image)
+    (kept,) = (tmp_path / "cache").rglob("*.blob")
+    before = kept.stat()
+    if damage is not None:
+        data = kept.read_bytes()
+        kept.unlink()
+        kept.write_bytes(damage(data))
+    again = open_engine(folder, "openvino").detect(image)
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert (kept.stat().st_mtime_ns == before.st_mtime_ns) is (damage is None)
 
 
 def test_a_large_network_gets_all_cores_for_one_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,8 @@ from kpt_tools.stages.export_pictures import Picture, Pictures
 
 class OtherEngine:
     """What `inner` finds, changed."""
+
+    calls = 1
 
     def __init__(self, inner: Any, **changes: float) -> None:
         self.inner, self.metadata, self.changes = inner, inner.metadata, changes
@@ -126,3 +130,33 @@ def test_no_picture_at_all(engine: Any, tmp_path: Path) -> None:
     np.savez(tmp_path / "original.npz")
     with pytest.raises(DataError, match="not one picture could be read"):
         made.read(tmp_path / "original.npz")
+
+
+class Unhurried(OtherEngine):
+    """Takes a while for a picture, and several pictures at once."""
+
+    calls, seconds = 3, 0.05
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.running = self.most = 0
+        self.lock = threading.Lock()
+
+    def detect(self, image: Any) -> dict[str, Any]:
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        time.sleep(self.seconds)
+        with self.lock:
+            self.running -= 1
+        return super().detect(image)
+
+
+def test_pictures_run_side_by_side_as_in_infer(tmp_path: Path, engine: Any) -> None:
+    """The time of a picture is shared by those beside it; what is found stays in order."""
+    unhurried = Unhurried(engine)
+    check = original(engine, tmp_path).check(unhurried, "m", FLOAT32, quiet)
+    assert unhurried.most == 3
+    assert check.good
+    assert check.comparison.box_px.largest == 0
+    assert unhurried.seconds / 3 <= check.seconds < unhurried.seconds
