@@ -94,7 +94,7 @@ class Requests:
     def _run(self, image: Any, *, first: bool = False) -> Any:
         request = self._free.get()
         try:
-            return request.infer([image])
+            return request.infer([image], share_inputs=True)
         finally:
             self._free.put(request)  # behind those that have not run
             self._new -= first

@@ -93,13 +93,14 @@ def thumbnail(picture: Image.Image, side_px: int) -> Image.Image:
     return copy
 
 
-def save_picture(picture: Image.Image, path: Path, *, durable: bool = True) -> Path:
+def save_picture(picture: Image.Image, path: Path, *, one_of_many: bool = False) -> Path:
     """Write a picture as JPEG or PNG, as the suffix of `path` says, atomically, and return the path.
 
     Args:
         picture: of any mode.
         path: the file to write.
-        durable: see `kpt_tools.fsio.atomic_open`.
+        one_of_many: it can be made again: nobody waits until the disk has it, and a JPEG has its colours at half the
+            resolution, as cameras store them, which is faster and smaller.
 
     Raises:
         ConfigError: another suffix, or the folder cannot be written to.
@@ -107,8 +108,8 @@ def save_picture(picture: Image.Image, path: Path, *, durable: bool = True) -> P
     kind = _FORMATS.get(path.suffix.lower())
     if kind is None:
         raise ConfigError(f"{path}: pictures are written as {', '.join(_FORMATS)}; choose one of these suffixes.")
-    options = {"quality": 92, "subsampling": 0} if kind == "JPEG" else {}
-    with atomic_open(path, durable=durable) as handle:
+    options = {"quality": 92, "subsampling": "4:2:0" if one_of_many else "4:4:4"} if kind == "JPEG" else {}
+    with atomic_open(path, durable=not one_of_many) as handle:
         (picture if picture.mode == "RGB" else picture.convert("RGB")).save(handle, format=kind, **options)
     return path
 

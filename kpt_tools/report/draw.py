@@ -75,18 +75,24 @@ def class_colour(class_id: int) -> Rgb:
 
 
 def draw_prediction(
-    image: Image.Image, prediction: Prediction, metadata: ModelMetadata, min_keypoint_score: float = 0.1
+    image: Image.Image,
+    prediction: Prediction,
+    metadata: ModelMetadata,
+    min_keypoint_score: float = 0.1,
+    *,
+    in_place: bool = False,
 ) -> Image.Image:
     """Draw detections: boxes with class, number and score, points coloured per keypoint, skeleton edges.
 
     Args:
-        image: the picture that the coordinates belong to; it is left as it is.
+        image: the picture that the coordinates belong to; it is left as it is, unless `in_place`.
         prediction: what to draw; the best detections are drawn last, on top.
         metadata: classes, keypoint slots and skeleton.
         min_keypoint_score: points below, and edges to them, are not drawn.
+        in_place: draw on `image` itself, which is RGB.
 
     Returns:
-        A new RGB picture of the same size.
+        An RGB picture of the same size, a new one unless `in_place`.
     """
     slots = _slots_of(metadata)
     objects = []
@@ -99,7 +105,7 @@ def draw_prediction(
         number = "" if found.track_id is None else f" #{found.track_id}"
         caption = f"{found.class_name}{number} {found.score:.2f}"
         objects.append(_Object(found.class_id, caption, found.box_xywh_px, points))
-    return _draw(image, objects, metadata.skeleton)
+    return _draw(image if in_place else _rgb_copy(image), objects, metadata.skeleton)
 
 
 def resized(prediction: Prediction, size_wh: tuple[int, int]) -> Prediction:
@@ -142,7 +148,7 @@ def draw_instances(
             if v > 0
         }
         objects.append(_Object(truth.category_id, names[truth.category_id], truth.box_xywh_px, points))
-    return _draw(image, objects, metadata.skeleton, weight)
+    return _draw(_rgb_copy(image), objects, metadata.skeleton, weight)
 
 
 def draw_errors(
@@ -178,8 +184,12 @@ def _slots_of(metadata: ModelMetadata) -> dict[int, list[int]]:
     return {item.id: [keypoint.id for keypoint in item.keypoints] for item in metadata.label_map.items}
 
 
+def _rgb_copy(image: Image.Image) -> Image.Image:
+    return image.copy() if image.mode == "RGB" else image.convert("RGB")
+
+
 def _draw(
-    image: Image.Image, objects: Sequence[_Object], skeleton: Sequence[tuple[int, int]], weight: float = 1.0
+    picture: Image.Image, objects: Sequence[_Object], skeleton: Sequence[tuple[int, int]], weight: float = 1.0
 ) -> Image.Image:
     """Draw on transparent layers of a multiple of the size, which are then scaled down: smooth lines.
 
@@ -187,9 +197,6 @@ def _draw(
     """
     from PIL import Image
 
-    picture = image.convert("RGB")
-    if picture is image:
-        picture = image.copy()
     fine = 4 if max(picture.size) <= 700 else 2 if max(picture.size) <= 2000 else 1
     measure = _Pen.of(picture.size, fine, weight)
     for region, members in disjoint([within(measure.extent(item), fine, picture.size) for item in objects]):
@@ -197,8 +204,8 @@ def _draw(
         own = [objects[member] for member in members]
         layer = Image.new("RGBA", ((right - left) * fine, (bottom - top) * fine), (0, 0, 0, 0))
         _draw_objects(_Pen.of(picture.size, fine, weight, layer, (left * fine, top * fine)), own, skeleton)
-        part = picture.crop(region).convert("RGBA")
-        picture.paste(Image.alpha_composite(part, layer.reduce(fine)).convert("RGB"), region)
+        smooth = layer.reduce(fine)
+        picture.paste(smooth, region, smooth)
     return picture
 
 

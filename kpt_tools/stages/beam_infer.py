@@ -265,10 +265,10 @@ def _draw(recipe: Recipe, metadata: ModelMetadata, rgb: ImageRgb, prediction: Pr
     drawn = draw_prediction(Image.fromarray(rgb), prediction, metadata, recipe.config.min_keypoint_score)
     name = f"{PICTURES_NAME}/{picture_name(prediction.image)}"
     if not is_remote(recipe.out):
-        save_picture(drawn, Path(recipe.out) / name, durable=False)
+        save_picture(drawn, Path(recipe.out) / name, one_of_many=True)
         return
     with tempfile.TemporaryDirectory(prefix="kpt-tools-") as folder:
-        copy_file(save_picture(drawn, Path(folder) / "picture.jpg", durable=False), f"{recipe.out}/{name}")
+        copy_file(save_picture(drawn, Path(folder) / "picture.jpg", one_of_many=True), f"{recipe.out}/{name}")
 
 
 def _load_far(address: str) -> ImageRgb:

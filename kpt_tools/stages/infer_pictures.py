@@ -80,15 +80,15 @@ class Pictures:
         picture = Image.fromarray(rgb)
         threshold = self.config.min_keypoint_score
         frame = tile = None
-        if not self.config.no_images:
-            drawn = draw_prediction(picture, prediction, self.metadata, threshold)
-            if image.video is None:
-                save_picture(drawn, self.config.out / PICTURES_NAME / picture_name(image.name), durable=False)
-            else:
-                frame = np.asarray(drawn)
         if self.sheet.wants(number):
             small = thumbnail(picture, SHEET_TILE_PX)
-            tile = draw_prediction(small, resized(prediction, small.size), self.metadata, threshold)
+            tile = draw_prediction(small, resized(prediction, small.size), self.metadata, threshold, in_place=True)
+        if not self.config.no_images:
+            drawn = draw_prediction(picture, prediction, self.metadata, threshold, in_place=True)
+            if image.video is None:
+                save_picture(drawn, self.config.out / PICTURES_NAME / picture_name(image.name), one_of_many=True)
+            else:
+                frame = np.asarray(drawn)
         return Drawn(frame, tile)
 
     def take(self, number: int, image: SourceImage, drawn: Drawn | None) -> None:

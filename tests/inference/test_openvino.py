@@ -22,7 +22,7 @@ class Recorder:
 
     def create_infer_request(self) -> Any:
         number, self.made = self.made, self.made + 1
-        return SimpleNamespace(infer=lambda arrays: self.infer(number, arrays))
+        return SimpleNamespace(infer=lambda arrays, **_: self.infer(number, arrays))
 
     def infer(self, number: int, arrays: list[str]) -> str:
         with self.lock:
