@@ -86,7 +86,7 @@ setup(
         "pillow>=10.1",
         "protobuf>=4.25",
         "crc32c>=2.7",
-        "opencv-python-headless>=4.8",
+        "opencv-python-headless>=4.11",
         "lxml>=5",
         "psutil>=5.9",
         "pycocotools>=2.0.7",

@@ -57,6 +57,32 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
     assert decode_image(data, "a", upright=False).shape == (32, 64, 3)
 
 
+@pytest.mark.parametrize(
+    "options", [{"subsampling": "4:2:0"}, {"subsampling": "4:4:4"}, {"progressive": True}], ids=str
+)
+@pytest.mark.parametrize("size", [(64, 48), (65, 47), (1, 1)], ids=str)
+def test_plain_jpegs_have_pillows_pixels(
+    size: tuple[int, int], options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV decodes them, in less time."""
+    pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(pixels), "JPEG", quality=90, **options)
+    found = decode_image(data, "a")
+    expected = np.asarray(Image.open(io.BytesIO(data)))
+    np.testing.assert_array_equal(found, expected)
+    monkeypatch.setattr("cv2.imdecode", lambda *_: None)  # where it cannot, Pillow does
+    np.testing.assert_array_equal(decode_image(data, "a"), expected)
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"], ids=["cut off", "cut off behind a mark"])
+def test_jpegs_that_are_cut_off_are_not_completed(end: bytes) -> None:
+    """An embedded preview ends as a JPEG does."""
+    data = encoded(red_left_blue_right(640, 480), "JPEG", comment=b"preview \xff\xd9")
+    cut = data[: data.index(b"preview") + len(b"preview ")] if end else data[: len(data) // 2]
+    with pytest.raises(DataError, match=r"a: (cannot be decoded|not an image)"):
+        decode_image(cut + end, "a")
+
+
 def test_cmyk() -> None:
     rgb = decode_image(encoded(red_left_blue_right().convert("CMYK"), "JPEG", quality=95), "a")
     np.testing.assert_allclose(rgb[16, 8], [255, 0, 0], atol=12)
