@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar, overload
 
 from kpt_tools.errors import DataError
@@ -81,7 +81,7 @@ def map_items(
     progress: Progress,
     least_items: int = LEAST_ITEMS,
     large: bool = False,
-) -> Iterator[R]:
+) -> Generator[R]:
     """Yield ``function(item)`` for each item, in order.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, islice
@@ -16,7 +16,7 @@ from kpt_tools.entities import LabelMap
 from kpt_tools.errors import DataError
 from kpt_tools.machine import available_cores
 from kpt_tools.records.encode import Encoder
-from kpt_tools.records.forked import Forked, can_fork, end_with, map_in_copies
+from kpt_tools.records.forked import Copies, Forked, can_fork, end_with, map_in_copies
 from kpt_tools.records.parallel import MadeWhenAsked, map_items
 from kpt_tools.records.progress import Progress, counted
 from kpt_tools.records.shard_jobs import ShardJob, record_of, write_job
@@ -90,10 +90,12 @@ def write_split(
     samples, what = plan.samples, f"writing {plan.split} records"
     workers = config.workers or available_cores()
     if min(workers, len(plan.names)) > 1 and samples.stored_bytes() >= PROCESSES_FROM:
-        jobs, written = plan.jobs(staging, label_map), []
-        for each in map_items(write_job, jobs, workers=workers, what=what, progress=progress, large=True):
-            written.append(each)
-            _go_on(meanwhile, each[0].images + each[0].instances)
+        written = []
+        found = _write_elsewhere(plan, staging, label_map, min(workers, len(plan.names)), what, progress)
+        with contextlib.closing(found):
+            for each in found:
+                written.append(each)
+                _go_on(meanwhile, each[0].images + each[0].instances)
     else:
         written = _write_here(plan, staging, label_map, workers if _worth_copying(samples) else 1, what, progress)
     tally = sum((each for each, _ in written), Tally())
@@ -105,6 +107,21 @@ def write_split(
 
 def _worth_copying(samples: StoredSamples) -> bool:
     return len(samples) >= FORKED_FROM and samples.objects_bytes <= FORKED_UP_TO and can_fork()
+
+
+def _write_elsewhere(
+    plan: ShardPlan, staging: Path, label_map: LabelMap, workers: int, what: str, progress: Progress
+) -> Copies[tuple[Tally, str]] | Generator[tuple[Tally, str]]:
+    """Write the shards by other processes, so that this one is free for something else.
+
+    Copies of this process have the samples already; processes that are started anew are sent them.
+    """
+    if plan.samples.can_be_copied and can_fork():
+        write = partial(write_job, on_record=partial(end_with, os.getpid()))
+        jobs = plan.jobs(staging, label_map, apart=False)
+        return map_in_copies(write, jobs, copies=workers, what=what, progress=progress, chunk=1)
+    jobs = plan.jobs(staging, label_map)
+    return map_items(write_job, jobs, workers=workers, what=what, progress=progress, large=True)
 
 
 def _write_here(

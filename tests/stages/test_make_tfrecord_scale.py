@@ -147,13 +147,23 @@ def test_shards_do_not_depend_on_the_process_that_writes_them(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    "options", [["--shards", "4"], ["--shards", "1", "--max-side", "20"]], ids=["shard by shard", "record by record"]
+    ("options", "large"),
+    [(["--shards", "4"], False), (["--shards", "4"], True), (["--shards", "1", "--max-side", "20"], False)],
+    ids=["shard by shard", "by others alone", "record by record"],
 )
-def test_copies_of_the_process_write_the_same(tmp_path: Path, options: list[str]) -> None:
+def test_copies_of_the_process_write_the_same(tmp_path: Path, options: list[str], large: bool) -> None:
     """By the command itself, since a process with threads, as pytest's may be, is not copied."""
     write_project(tmp_path, many_dict(80))
+    code = f"""
+from kpt_tools.cli.main import main
+from kpt_tools.stages import records_shards
+records_shards.PROCESSES_FROM = {0 if large else records_shards.PROCESSES_FROM}
+def started_anew(*_, **__): raise AssertionError("a process was started anew")
+records_shards.map_items = started_anew
+main()
+"""
     for workers in ("1", "2"):
-        command = [sys.executable, "-m", "kpt_tools", "make-tfrecord", "annotations.json", "images", *options]
+        command = [sys.executable, "-c", code, "make-tfrecord", "annotations.json", "images", *options]
         command += ["--out", workers, "--workers", workers, "--label-map", "label_map.pbtxt"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
