@@ -73,11 +73,12 @@ def split_images(
     chosen_val = _choose_all(table, wanted[0], seed=seed, spare=1 + (test > 0)) if val else set()
     rest = [{name: ids for name, ids in stratum.items() if name not in chosen_val} for stratum in table]
     chosen_test = _choose_all(rest, wanted[1], seed=seed, spare=1) if test else set()
-    side_of = {image_id: name for name, ids in groups.items() for image_id in ids}
+    group_of = {image_id: name for name, ids in groups.items() for image_id in ids}
+    elsewhere = chosen_val | chosen_test
     return Split(
-        train=tuple(i.id for i in images if side_of[i.id] not in chosen_val | chosen_test),
-        val=tuple(i.id for i in images if side_of[i.id] in chosen_val),
-        test=tuple(i.id for i in images if side_of[i.id] in chosen_test),
+        train=tuple(i.id for i in images if group_of[i.id] not in elsewhere),
+        val=tuple(i.id for i in images if group_of[i.id] in chosen_val),
+        test=tuple(i.id for i in images if group_of[i.id] in chosen_test),
         findings=findings,
     )
 
@@ -254,7 +255,8 @@ def _choose(groups: Mapping[str, list[int]], *, target: int, seed: int, spare: i
         if count + len(groups[name]) <= target and len(order) - len(chosen) > spare:
             chosen.append(name)
             count += len(groups[name])
-    rest = [name for name in order if name not in set(chosen)]
+    taken = set(chosen)
+    rest = [name for name in order if name not in taken]
     if not rest:
         return chosen
     nearest = min(rest, key=lambda name: len(groups[name]))

@@ -173,3 +173,28 @@ def test_chains_of_pairs_and_groups_become_one_group() -> None:
     images = [ImageRecord(number, f"{number % 3}_{number}.jpg", 9, 9) for number in range(1, 10)]
     with pytest.raises(ConfigError, match="puts all 9 images into one group"):
         split_images(images, val=0.3, group_by=r"^(\d)_", together=[(1, 2), (3, 5)])
+
+
+class Counted(str):
+    """A name that counts how often it is looked up."""
+
+    __slots__ = ()
+    lookups = 0
+
+    def __hash__(self) -> int:
+        Counted.lookups += 1
+        return super().__hash__()
+
+
+def test_the_work_grows_with_the_images_and_not_with_their_square() -> None:
+    """100,000 images took two minutes: for each, a set of all chosen ones was made."""
+
+    def lookups_of(count: int) -> int:
+        Counted.lookups = 0
+        records = [ImageRecord(number, Counted(f"{number}.jpg"), 8, 8) for number in range(count)]
+        assert len(split_images(records, val=0.2, test=0.1).val) == count // 5
+        return Counted.lookups
+
+    few = lookups_of(100)
+    assert few >= 100
+    assert lookups_of(1000) < 15 * few
