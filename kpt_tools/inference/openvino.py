@@ -97,7 +97,7 @@ class Requests:
             return request.infer([image], share_inputs=True)
         finally:
             self._free.put(request)  # behind those that have not run
-            self._new -= first
+            self._new -= int(first)
 
 
 @functools.cache

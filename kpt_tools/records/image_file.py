@@ -30,8 +30,7 @@ Verify = Literal["structure", "full"]
 # Pillow's own alarm is at half of this; panoramas and drone pictures reach it honestly.
 MAX_PIXELS = 178_956_970
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "JPEG2000")
-_ORIENTATION_TAG = 0x0112
-_TIFF_WIDTH_TAG, _TIFF_HEIGHT_TAG = 0x0100, 0x0101
+_TIFF_WIDTH_TAG, _TIFF_HEIGHT_TAG, _ORIENTATION_TAG = 0x0100, 0x0101, 0x0112
 
 
 @dataclass(frozen=True)

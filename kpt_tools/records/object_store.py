@@ -28,10 +28,12 @@ class ObjectStore(Protocol):
     Attributes:
         num_objects: how many `add` took.
         sample_bytes: about how many bytes the objects of samples take.
+        can_be_copied: whether a copy of this process can read what is in it.
     """
 
     num_objects: int
     sample_bytes: int
+    can_be_copied: bool
 
     def close(self) -> None:
         """Forget all."""
@@ -61,6 +63,8 @@ def unpacked(data: bytes) -> list[Instance]:
 
 class Memory:
     """Objects in memory, packed: a tenth of what they take unpacked, and nothing for the garbage collector to visit."""
+
+    can_be_copied = True
 
     def __init__(self) -> None:
         """Make an empty one."""
@@ -99,6 +103,8 @@ class Memory:
 
 class Database:
     """Objects in a temporary database on disk."""
+
+    can_be_copied = False
 
     def __init__(self) -> None:
         """Make an empty one."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import overload
 
 from kpt_tools.entities import Category, Dataset, ImageRecord, Instance
-from kpt_tools.records.object_store import Memory, ObjectStore, unpacked
+from kpt_tools.records.object_store import ObjectStore, unpacked
 from kpt_tools.records.parallel import MadeWhenAsked
 from kpt_tools.records.prepare import Sample
 
@@ -139,7 +139,7 @@ class StoredSamples(Sequence[Sample]):
     @property
     def can_be_copied(self) -> bool:
         """Whether a copy of this process can read them; it cannot use a database."""
-        return isinstance(self.table.store, Memory)
+        return self.table.store.can_be_copied
 
     @property
     def objects_bytes(self) -> int:
